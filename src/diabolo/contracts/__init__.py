@@ -1,0 +1,10 @@
+"""What passes between the rooms of the house: read this first."""
+
+from diabolo.contracts.evaluation import Evaluation
+from diabolo.contracts.model import Model
+from diabolo.contracts.objective import Objective
+from diabolo.contracts.part import Part
+from diabolo.contracts.sizes import Sizes
+from diabolo.contracts.statistics import Statistics
+
+__all__ = ["Evaluation", "Model", "Objective", "Part", "Sizes", "Statistics"]

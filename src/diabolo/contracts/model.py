@@ -1,0 +1,51 @@
+"""What every model can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from diabolo.contracts.evaluation import Evaluation
+from diabolo.contracts.part import Part
+
+
+class Model(Part, ABC):
+    """A joint model of observations and codes, with an encoder for inference."""
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> Distribution:
+        """Return q(z|x) for observations of shape (batch, *event); batch shape (batch,)."""
+
+    @abstractmethod
+    def decode(self, z: Tensor) -> Distribution:
+        """Return p(x|z) for codes of shape (..., n_components); batch shape (...)."""
+
+    @abstractmethod
+    def draw(self, posterior: Distribution, noise: Tensor) -> Tensor:
+        """Turn standard normal noise into codes (the reparametrisation), differentiably."""
+
+    @abstractmethod
+    def evaluate(
+        self,
+        x: Tensor,
+        context: Mapping[str, Tensor] | None = None,
+        n_draws: int = 1,
+        *,
+        noise: Tensor | None = None,
+    ) -> Evaluation:
+        """Evaluate the model at the observations.
+
+        Parameters
+        ----------
+        x : Tensor of shape (batch, *event)
+            Clean observations, in units of X.
+        context : mapping, optional
+            ``"seen"``: what the encoder sees in place of a corrupted x, same shape as x.
+        n_draws : int
+            Codes drawn for each row.
+        noise : Tensor of shape (n_draws, batch, n_components), optional
+            Standard normal noise to draw with; from torch's generator if not given.
+        """

@@ -1,0 +1,71 @@
+"""What a model may know of its data before the first step of training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_BLOCK_VALUES = 1 << 24
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Shift, scale and range of the training rows, in units of X.
+
+    Parameters
+    ----------
+    mean : Tensor of shape event
+        Mean of each column.
+    deviation : Tensor of shape event
+        Standard deviation of each column; 0 where the column is constant.
+    unit : Tensor of shape event
+        The scale that the model works in: one value for the whole array (the root mean square
+        of the column deviations, as in probabilistic PCA), or one per column. Never 0.
+    low, high : Tensor of shape event
+        Smallest and largest value of each column.
+    n_rows : int
+        Number of rows seen.
+    per_column : bool
+        Whether ``unit`` is one scale for each column.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    unit: Tensor
+    low: Tensor
+    high: Tensor
+    n_rows: int
+    per_column: bool = False
+
+    @classmethod
+    def of(cls, x: Tensor, *, scale: str = "global") -> Statistics:
+        """Measure the rows of ``x`` in two blockwise passes, in float64.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_rows, *event)
+            The training rows.
+        scale : {"global", "column"}
+            One scale for the whole array, or one for each column. A constant column has the
+            scale 1 under ``"column"``.
+
+        Examples
+        --------
+        >>> s = Statistics.of(torch.tensor([[0.0, 5.0], [2.0, 5.0]]))
+        >>> s.mean.tolist(), s.deviation.tolist()
+        ([1.0, 5.0], [1.0, 0.0])
+        """
+        rows = max(1, _BLOCK_VALUES // max(1, x[0].numel()))
+        mean = sum(block.double().sum(0) for block in x.split(rows)) / len(x)
+        variance = sum((block.double() - mean).square().sum(0) for block in x.split(rows)) / len(x)
+        low, high = x.amin(0), x.amax(0)
+        deviation = torch.where(low == high, torch.zeros_like(variance), variance.sqrt())
+        mean = torch.where(low == high, low.double(), mean)
+        if scale == "column":
+            unit = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
+        else:
+            overall = deviation.square().mean().sqrt()
+            unit = torch.full_like(deviation, float(overall) if overall > 0 else 1.0)
+        return cls(mean, deviation, unit, low, high, len(x), per_column=scale == "column")

@@ -1,0 +1,8 @@
+"""Files and names of data sets in, arrays out."""
+
+from .base import Dataset
+from .load import load_data
+from .named import NAMES, named
+from .readers import read
+
+__all__ = ["NAMES", "Dataset", "load_data", "named", "read"]

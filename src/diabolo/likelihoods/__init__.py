@@ -1,0 +1,24 @@
+"""How observations scatter around what the decoder says: p(x|z), and so the reconstruction loss."""
+
+from functools import partial
+
+from diabolo.likelihoods.base import Likelihood
+from diabolo.likelihoods.bernoulli import Bernoulli
+from diabolo.likelihoods.categorical import Categorical
+from diabolo.likelihoods.continuous_bernoulli import ContinuousBernoulli
+from diabolo.likelihoods.gaussian import Gaussian
+from diabolo.likelihoods.laplace import Laplace
+
+BY_NAME = {
+    "gaussian": Gaussian,
+    "gaussian_per_feature": partial(Gaussian, scale="per_feature"),
+    "laplace": Laplace,
+    "bernoulli": Bernoulli,
+    "continuous_bernoulli": ContinuousBernoulli,
+    "categorical": Categorical,
+    "squared_error": partial(Gaussian, scale="data"),
+    "absolute_error": partial(Laplace, scale="data"),
+    "cross_entropy": Bernoulli,
+}
+
+__all__ = ["Bernoulli", "Categorical", "ContinuousBernoulli", "Gaussian", "Laplace", "Likelihood"]

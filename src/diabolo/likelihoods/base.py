@@ -1,0 +1,77 @@
+"""What a likelihood is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from diabolo.contracts import Part, Sizes, Statistics
+
+
+class Likelihood(Part, ABC):
+    """A module that turns the decoder's outputs into p(x|z), in units of X.
+
+    It owns the last step of the decoder: a shift (and a scale) for each value, started from the
+    data and kept with the model, so that a network whose outputs are 0 already predicts the mean.
+    """
+
+    n_outputs: int = 1
+    per_feature: bool = False
+    shift: Tensor
+
+    def build(self, sizes: Sizes, **shapes: Any) -> Self:
+        """Make room for the shift."""
+        self.n_event_dims = len(sizes.event)
+        self.register_buffer("shift", torch.zeros(self.n_outputs, *sizes.event).squeeze(0))
+        return self
+
+    @abstractmethod
+    def forward(self, outputs: Tensor) -> Distribution:
+        """Return p(x|z) for outputs of shape (*batch, n_outputs, *event)."""
+
+    def point(self, observation: Distribution) -> Tensor:
+        """Return the reconstruction that p(x|z) stands for, its mean, shape (*batch, *event)."""
+        return observation.mean
+
+    def is_density(self, x: np.ndarray) -> bool:
+        """Whether log p(x|z) is the log-probability or log-density of these values."""
+        return True
+
+    def check(self, x: np.ndarray, names: Sequence[str] | None = None) -> None:
+        """Refuse values outside the support, naming columns, counts and a likelihood that fits."""
+
+    def single(self, outputs: Tensor) -> Tensor:
+        """Drop the dimension of the outputs when there is one for each value."""
+        return outputs.squeeze(-1 - self.n_event_dims)
+
+
+def refuse_where(
+    bad: np.ndarray, x: np.ndarray, *, likelihood: str, needs: str, instead: str, names: Sequence[str] | None
+) -> None:
+    """Raise for the values that ``bad`` marks, shape (n_rows, *event)."""
+    if not bad.any():
+        return
+    counts = bad.sum(0)
+    columns = np.argwhere(np.atleast_1d(counts))
+    first = tuple(int(i) for i in columns[0])
+    label = first[0] if len(first) == 1 else first
+    column = f"{names[label]!r}" if names is not None and len(first) == 1 else f"{label}"
+    value = x[(np.argmax(bad[(slice(None), *first)]), *first)]
+    raise ValueError(
+        f"likelihood={likelihood!r} needs {needs}, but X has {int(counts.sum())} values outside, "
+        f"in {len(columns)} columns (first: column {column}, e.g. {value}): {instead}"
+    )
+
+
+
+
+def mean_logit(statistics: Statistics) -> Tensor:
+    """Logit of each column's mean, as if one value of 1/2 had been seen more."""
+    n = statistics.n_rows
+    return torch.logit((statistics.mean * n + 0.5) / (n + 1))

@@ -1,0 +1,49 @@
+"""The cross-entropy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+from torch.distributions import Bernoulli as TorchBernoulli
+from torch.distributions import Independent
+
+from diabolo.contracts import Statistics
+from diabolo.likelihoods.base import Likelihood, mean_logit, refuse_where
+
+
+class Bernoulli(Likelihood):
+    """p(x = 1|z) = sigmoid(g(z)): the binary cross-entropy.
+
+    On binary values this is a likelihood. Grey values in [0, 1] are accepted, as is usual, but
+    their cross-entropy is *not* the logarithm of a density: numbers made with it compare only with
+    numbers made with it on the same data. :class:`ContinuousBernoulli` is the density.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def start(self, statistics: Statistics) -> None:
+        """Start at the mean of each column."""
+        self.shift.copy_(mean_logit(statistics))
+
+    def forward(self, outputs: Tensor) -> Independent:
+        """Return the Bernoulli distributions with logits shift + outputs."""
+        logits = self.shift + self.single(outputs)
+        return Independent(TorchBernoulli(logits=logits, validate_args=False), self.n_event_dims, validate_args=False)
+
+    def is_density(self, x: np.ndarray) -> bool:
+        """Whether all values are 0 or 1."""
+        return bool(((x == 0) | (x == 1)).all())
+
+    def check(self, x: np.ndarray, names: Sequence[str] | None = None) -> None:
+        """Refuse values outside [0, 1]."""
+        refuse_where(
+            (x < 0) | (x > 1),
+            x,
+            likelihood="bernoulli",
+            needs="values in [0, 1]",
+            instead="divide X by its largest value (255 for bytes), or use likelihood='gaussian'.",
+            names=names,
+        )

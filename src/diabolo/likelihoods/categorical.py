@@ -1,0 +1,69 @@
+"""The cross-entropy of categories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from torch import Tensor
+from torch.distributions import Categorical as TorchCategorical
+from torch.distributions import Distribution, Independent
+
+from diabolo.contracts import Sizes, Statistics
+from diabolo.likelihoods.base import Likelihood, refuse_where
+
+
+class Categorical(Likelihood):
+    """p(x = k|z) = softmax(g(z))_k for values that are categories 0, 1, ..., n_categories - 1.
+
+    The reconstruction is the most probable category. The encoder reads the codes of the
+    categories as numbers.
+
+    Parameters
+    ----------
+    n_categories : int, optional
+        Number of categories, the same for every column; by default the largest value plus 1.
+    """
+
+    def __init__(self, n_categories: int | None = None) -> None:
+        super().__init__()
+        self.n_categories = n_categories
+
+    @property
+    def n_outputs(self) -> int:  # type: ignore[override]
+        """One logit for each category."""
+        return self.n_categories or 2
+
+    def resolve(self, statistics: Statistics) -> Categorical:
+        """Return the likelihood with the number of categories of the data."""
+        return Categorical(self.n_categories or max(2, int(statistics.high.max()) + 1))
+
+    def build(self, sizes: Sizes, **shapes: Any) -> Self:
+        """Check the number of categories."""
+        if self.n_categories is not None and self.n_categories < 2:
+            raise ValueError(f"n_categories must be 2 or more, got {self.n_categories!r}.")
+        return super().build(sizes)
+
+    def forward(self, outputs: Tensor) -> Independent:
+        """Return the distributions over categories."""
+        logits = (self.shift + outputs).movedim(-1 - self.n_event_dims, -1)
+        return Independent(TorchCategorical(logits=logits, validate_args=False), self.n_event_dims, validate_args=False)
+
+    def point(self, observation: Distribution) -> Tensor:
+        """Return the most probable category of each value."""
+        logits: Tensor = observation.base_dist.logits  # type: ignore[attr-defined]
+        return logits.argmax(-1).to(logits.dtype)
+
+    def check(self, x: np.ndarray, names: Sequence[str] | None = None) -> None:
+        """Refuse what is not a category."""
+        limit = np.inf if self.n_categories is None else self.n_categories
+        refuse_where(
+            (x < 0) | (x != np.floor(x)) | (x >= limit),
+            x,
+            likelihood="categorical",
+            needs=f"whole numbers from 0 to {'the number of categories' if self.n_categories is None else limit} - 1",
+            instead="encode the categories as 0, 1, 2, ... (scikit-learn's OrdinalEncoder), "
+            "raise n_categories, or use likelihood='gaussian'.",
+            names=names,
+        )

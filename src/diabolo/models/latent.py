@@ -1,0 +1,136 @@
+"""The model that is composed of parts: encoder, posterior, prior, decoder, likelihood, corruption."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from diabolo.contracts import Evaluation, Model, Part, Sizes, Statistics
+
+
+class LatentModel(Model):
+    """One layer of latent variables: x~ -> q(z|x~), p(z), z -> p(x|z).
+
+    With a deterministic posterior and no prior it is an auto-encoder; with a Gaussian posterior
+    and a prior, a variational auto-encoder. A corruption makes either a denoising one.
+
+    Parameters
+    ----------
+    network : Network
+        Architecture of the encoder and of the decoder.
+    posterior : Posterior
+        From features to q(z|x).
+    likelihood : Likelihood
+        From the decoder's outputs to p(x|z).
+    prior : Prior, optional
+        p(z); None for a plain auto-encoder.
+    corruption : Corruption, optional
+        What happens to x before the encoder sees it in :meth:`evaluate`.
+
+    Examples
+    --------
+    >>> from diabolo.networks import MLP
+    >>> from diabolo.posteriors import DiagonalGaussian
+    >>> from diabolo.likelihoods import Bernoulli
+    >>> from diabolo.priors import StandardNormal
+    >>> model = LatentModel(MLP((16,)), DiagonalGaussian(), Bernoulli(), StandardNormal())
+    >>> model = model.build(Sizes(event=(8,), n_components=2))
+    >>> model.evaluate(torch.zeros(5, 8), n_draws=3).log_weight.shape
+    torch.Size([3, 5])
+    """
+
+    shift: Tensor
+    unit: Tensor
+
+    def __init__(
+        self,
+        network: Part,
+        posterior: Part,
+        likelihood: Part,
+        prior: Part | None = None,
+        corruption: Part | None = None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.posterior = posterior
+        self.likelihood = likelihood
+        self.prior = prior
+        self.corruption = corruption
+
+    def build(self, sizes: Sizes, **shapes: Any) -> Self:
+        """Make the tensors, after refusing parts that mean nothing together."""
+        self._check_parts()
+        self.sizes = sizes
+        self.register_buffer("shift", torch.zeros(sizes.event))
+        self.register_buffer("unit", torch.ones(sizes.event))
+        self.network.check_event(sizes.event)
+        self.likelihood.build(sizes)
+        self.encoder, n_features = self.network.encoder(sizes.event)
+        self.posterior.build(sizes, n_features=n_features)
+        self.decoder = self.network.decoder(sizes.n_components, sizes.event, self.likelihood.n_outputs)
+        for part in (self.prior, self.corruption):
+            if part is not None:
+                part.build(sizes)
+        return self
+
+    def start(self, statistics: Statistics) -> None:
+        """Set the encoder's shift and scale, and whatever the parts start from the data."""
+        self.shift.copy_(statistics.mean)
+        self.unit.copy_(statistics.unit)
+        for part in (self.likelihood, self.posterior, self.prior, self.corruption):
+            if part is not None:
+                part.start(statistics)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return what the posterior reads, shape (batch, n_features)."""
+        return self.encoder((x - self.shift) / self.unit)
+
+    def encode(self, x: Tensor) -> Distribution:
+        """Return q(z|x), without corruption."""
+        return self.posterior(self.features(x))
+
+    def decode(self, z: Tensor) -> Distribution:
+        """Return p(x|z) for codes of any batch shape."""
+        outputs = self.decoder(z.reshape(-1, z.shape[-1]))
+        return self.likelihood(outputs.reshape(*z.shape[:-1], *outputs.shape[1:]))
+
+    def draw(self, posterior: Distribution, noise: Tensor) -> Tensor:
+        """Turn standard normal noise into codes."""
+        return self.posterior.draw(posterior, noise)
+
+    def evaluate(
+        self,
+        x: Tensor,
+        context: Mapping[str, Tensor] | None = None,
+        n_draws: int = 1,
+        *,
+        noise: Tensor | None = None,
+    ) -> Evaluation:
+        """Corrupt (unless ``context`` has what is ``"seen"``), encode, draw, decode."""
+        context = context or {}
+        seen = context.get("seen")
+        if seen is None:
+            seen = x if self.corruption is None else self.corruption(x)
+        posterior = self.encode(seen)
+        if noise is None:
+            shape = (n_draws, len(x), self.sizes.n_components)
+            noise = torch.randn(shape, dtype=x.dtype, device=x.device) if self.posterior.has_density else x.new_empty(shape)
+        z = self.draw(posterior, noise)
+        prior = None if self.prior is None else self.prior()
+        return Evaluation(x, z, posterior, prior, self.decode(z), context)
+
+    def _check_parts(self) -> None:
+        if self.prior is not None and not self.posterior.has_density:
+            raise ValueError(
+                f"posterior={self.posterior!r} has no density, so its divergence from prior={self.prior!r} does not "
+                "exist: use posterior=DiagonalGaussian() for a VAE, or prior=None for an auto-encoder."
+            )
+        if self.prior is None and self.posterior.has_density:
+            raise ValueError(
+                f"posterior={self.posterior!r} needs a prior, or nothing keeps its scale from vanishing: "
+                "use prior=StandardNormal(), or posterior=Deterministic() for an auto-encoder."
+            )

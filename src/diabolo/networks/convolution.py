@@ -1,0 +1,151 @@
+"""Strided convolutions of any length, and their exact mirrors, for 1-D and 2-D observations."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from diabolo.networks.base import Network, activation_module
+
+_CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d}
+_TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution: its channels, kernel, stride and padding ("same" or "valid")."""
+
+    channels: int
+    kernel: int
+    stride: int
+    padding: str = "same"
+
+    def output_length(self, length: int) -> int:
+        """Length of one axis after the convolution."""
+        if self.padding == "same":
+            return math.ceil(length / self.stride)
+        return (length - self.kernel) // self.stride + 1
+
+    def margins(self, length: int) -> tuple[int, int]:
+        """Zeros before and after one axis; the odd one goes after, as in TensorFlow's "same"."""
+        if self.padding == "valid":
+            return 0, 0
+        total = max((self.output_length(length) - 1) * self.stride + self.kernel - length, 0)
+        return total // 2, total - total // 2
+
+
+class Downward(nn.Module):
+    """A strided convolution of a map of known shape."""
+
+    def __init__(self, layer: Layer, n_inputs: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        margins = [layer.margins(length) for length in shape]
+        symmetric = all(a == b for a, b in margins)
+        self.margins = () if symmetric else tuple(m for pair in reversed(margins) for m in pair)
+        self.convolution = _CONVOLUTIONS[len(shape)](
+            n_inputs,
+            layer.channels,
+            layer.kernel,
+            stride=layer.stride,
+            padding=tuple(a for a, _ in margins) if symmetric else 0,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (rows, n_inputs, *shape) to (rows, channels, *smaller shape)."""
+        return self.convolution(F.pad(x, self.margins) if self.margins else x)
+
+
+class Upward(nn.Module):
+    """The transposed convolution that undoes the shape of a :class:`Downward`."""
+
+    def __init__(self, layer: Layer, n_outputs: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.target = shape
+        crops = [layer.margins(length)[0] for length in shape]
+        full = [(layer.output_length(length) - 1) * layer.stride + layer.kernel for length in shape]
+        # The convolution crops as much at the end as at the beginning: where "same" crops one value
+        # more there, forward() drops it; positions that "valid" never saw are added back.
+        lacking = [max(0, n - (f - 2 * a)) for n, f, a in zip(shape, full, crops, strict=True)]
+        self.convolution = _TRANSPOSED[len(shape)](
+            layer.channels,
+            n_outputs,
+            layer.kernel,
+            stride=layer.stride,
+            padding=tuple(crops),
+            output_padding=tuple(lacking),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (rows, channels, *smaller shape) to (rows, n_outputs, *shape)."""
+        y = self.convolution(x)
+        for axis, length in enumerate(self.target, start=2):
+            if y.shape[axis] > length:
+                y = y.narrow(axis, 0, length)
+        return y
+
+
+class ConvolutionalNetwork(Network):
+    """A stack of strided convolutions and its mirror; subclasses say which layers."""
+
+    activation: str = "relu"
+
+    def layers(self, shape: tuple[int, ...]) -> list[Layer]:
+        """Return the encoder's convolutions for a map of the given shape."""
+        raise NotImplementedError
+
+    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """Return the shapes of the maps, from x to the features, without channels."""
+        shapes = [shape]
+        for layer in self.layers(shape):
+            shapes.append(tuple(layer.output_length(length) for length in shapes[-1]))
+        if min(shapes[-1]) < 1:
+            raise ValueError(
+                f"network={type(self).__name__} makes a map of {shape} smaller than its kernels: "
+                "use fewer layers, larger observations, or network='mlp'."
+            )
+        return shapes
+
+    def encoder(self, event: tuple[int, ...]) -> tuple[nn.Module, int]:
+        """Return the convolutions, flattened."""
+        n_channels, *shape = event
+        shapes = self.shapes(tuple(shape))
+        modules: list[nn.Module] = []
+        for layer, before in zip(self.layers(shapes[0]), shapes, strict=False):
+            modules += [Downward(layer, n_channels, before), activation_module(self.activation)]
+            n_channels = layer.channels
+        return self.started(nn.Sequential(*modules, nn.Flatten())), n_channels * math.prod(shapes[-1])
+
+    def decoder(self, n_inputs: int, event: tuple[int, ...], n_outputs: int) -> nn.Module:
+        """Return a dense layer and the mirrored convolutions, linear at the end."""
+        n_channels, *shape = event
+        shapes = self.shapes(tuple(shape))
+        layers = self.layers(shapes[0])
+        top = (layers[-1].channels, *shapes[-1])
+        modules: list[nn.Module] = [
+            nn.Linear(n_inputs, math.prod(top)),
+            activation_module(self.activation),
+            nn.Unflatten(1, top),
+        ]
+        n_maps = [n_outputs * n_channels, *(layer.channels for layer in layers)]
+        for depth in reversed(range(len(layers))):
+            modules.append(Upward(layers[depth], n_maps[depth], shapes[depth]))
+            if depth:
+                modules.append(activation_module(self.activation))
+        return self.started(nn.Sequential(*modules, nn.Unflatten(1, (n_outputs, n_channels))))
+
+    def started(self, module: nn.Module) -> nn.Module:
+        """Return the module with its first weights: He's normal, biases at 0."""
+        for layer in module.modules():
+            if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
+                nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
+        return module
+
+
+def halvings(shape: tuple[int, ...], smallest: int) -> int:
+    """How often a map can be halved until its shortest axis is about ``smallest``."""
+    return max(1, round(math.log2(max(min(shape) / smallest, 1))))
+

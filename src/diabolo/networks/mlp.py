@@ -1,0 +1,48 @@
+"""Fully connected layers."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from torch import nn
+
+from diabolo.networks.base import Network, activation_module
+
+
+class MLP(Network):
+    """Fully connected layers, mirrored in the decoder; reads observations of any shape.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Units of the encoder's hidden layers, from x to the codes.
+    activation : str
+        ``"relu"``, ``"silu"``, ``"gelu"``, ``"tanh"``, ``"elu"`` or ``"softplus"``.
+
+    Examples
+    --------
+    >>> encoder, n_features = MLP((400,)).encoder((1, 28, 28))
+    >>> n_features
+    400
+    """
+
+    def __init__(self, hidden: tuple[int, ...] = (512, 256), *, activation: str = "relu") -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.activation = activation
+
+    def encoder(self, event: tuple[int, ...]) -> tuple[nn.Module, int]:
+        """Return the hidden layers."""
+        widths = (math.prod(event), *self.hidden)
+        return nn.Sequential(nn.Flatten(), *self._layers(widths)), widths[-1]
+
+    def decoder(self, n_inputs: int, event: tuple[int, ...], n_outputs: int) -> nn.Module:
+        """Return the hidden layers in reverse order, then the outputs."""
+        widths = (n_inputs, *reversed(self.hidden))
+        outputs = nn.Linear(widths[-1], n_outputs * math.prod(event))
+        return nn.Sequential(*self._layers(widths), outputs, nn.Unflatten(1, (n_outputs, *event)))
+
+    def _layers(self, widths: tuple[int, ...]) -> list[nn.Module]:
+        pairs = pairwise(widths)
+        return [module for a, b in pairs for module in (nn.Linear(a, b), activation_module(self.activation))]

@@ -1,0 +1,6 @@
+"""What training makes small."""
+
+from diabolo.objectives.elbo import ELBO
+from diabolo.objectives.reconstruction import Reconstruction
+
+__all__ = ["ELBO", "Reconstruction"]
