@@ -1,0 +1,51 @@
+"""Auto-encoders and variational auto-encoders for your own arrays."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder
+    from diabolo.persistence import load
+    from diabolo.storage import ModelFileError
+    from diabolo.training import DivergenceWarning, InterruptedWarning
+
+__version__ = "0.1.0.dev0"
+
+#: Checks of ``sklearn.utils.estimator_checks`` that an estimator is known to fail, with the reason.
+EXPECTED_FAILED_CHECKS: dict[str, dict[str, str]] = {}
+
+_HOMES = {
+    "AutoEncoder": "estimators",
+    "DenoisingAutoEncoder": "estimators",
+    "VAE": "estimators",
+    "load": "persistence",
+    "ModelFileError": "storage",
+    "DivergenceWarning": "training",
+    "InterruptedWarning": "training",
+}
+_ROOMS = ("likelihoods", "posteriors", "priors", "corruptions", "networks", "objectives", "models", "measures")
+
+__all__ = [
+    "EXPECTED_FAILED_CHECKS",
+    "VAE",
+    "AutoEncoder",
+    "DenoisingAutoEncoder",
+    "DivergenceWarning",
+    "InterruptedWarning",
+    "ModelFileError",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"diabolo.{_HOMES[name]}"), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"diabolo.{name}")
+    raise AttributeError(f"module 'diabolo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_ROOMS, "__version__"])

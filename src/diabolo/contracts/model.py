@@ -15,6 +15,9 @@ from diabolo.contracts.part import Part
 class Model(Part, ABC):
     """A joint model of observations and codes, with an encoder for inference."""
 
+    #: Whether q(z|x) has a density, and so the model a rate.
+    has_density: bool = True
+
     @abstractmethod
     def encode(self, x: Tensor) -> Distribution:
         """Return q(z|x) for observations of shape (batch, *event); batch shape (batch,)."""
@@ -26,6 +29,10 @@ class Model(Part, ABC):
     @abstractmethod
     def draw(self, posterior: Distribution, noise: Tensor) -> Tensor:
         """Turn standard normal noise into codes (the reparametrisation), differentiably."""
+
+    @abstractmethod
+    def point(self, observation: Distribution) -> Tensor:
+        """Return the reconstruction that p(x|z) stands for (its mean; the mode of categories)."""
 
     @abstractmethod
     def evaluate(

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor
 
-from diabolo.contracts.evaluation import Evaluation
+from diabolo.contracts.evaluation import NO_DENSITY, Evaluation
+from diabolo.contracts.model import Model
 from diabolo.contracts.part import Part
 
 
@@ -15,6 +16,11 @@ class Objective(Part, ABC):
 
     n_draws: int = 1
     needs_density: bool = False
+
+    def check(self, model: Model) -> None:
+        """Refuse a model for which this objective means nothing; called before the first step."""
+        if self.needs_density and not model.has_density:
+            raise ValueError(NO_DENSITY.format(what=f"objective={self!r}", has="a point for a posterior"))
 
     @abstractmethod
     def forward(self, evaluation: Evaluation, progress: float = 1.0) -> dict[str, Tensor]:

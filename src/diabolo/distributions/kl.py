@@ -15,9 +15,10 @@ from diabolo.distributions.diagonal_normal import DiagonalNormal
 
 @register_kl(DiagonalNormal, DiagonalNormal)
 def _diagonal_diagonal(q: DiagonalNormal, p: DiagonalNormal) -> Tensor:
-    ratio = (q.scale / p.scale).square()
-    error = ((q.loc - p.loc) / p.scale).square()
-    return 0.5 * (ratio + error - 1 - ratio.log()).sum(tuple(range(-q.reinterpreted_batch_ndims, 0)))
+    ratio = q.scale / p.scale
+    error = (q.loc - p.loc) / p.scale
+    # the logarithm before the square: a small ratio must not vanish
+    return (0.5 * (ratio.square() + error.square() - 1) - ratio.log()).sum(tuple(range(-q.reinterpreted_batch_ndims, 0)))
 
 
 @register_kl(MultivariateNormal, DiagonalNormal)

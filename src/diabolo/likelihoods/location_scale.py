@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
+from numbers import Real
 from typing import Any, Literal, Self
 
 import torch
@@ -35,7 +37,8 @@ class LocationScale(Likelihood):
     def build(self, sizes: Sizes, **shapes: Any) -> Self:
         """Make the scale."""
         words = ("learned", "per_feature", "data")
-        if not (self.scale in words or (not isinstance(self.scale, str | bool) and self.scale > 0)):
+        is_number = isinstance(self.scale, Real) and not isinstance(self.scale, bool)
+        if not (self.scale in words or (is_number and 0 < self.scale < math.inf)):
             raise ValueError(
                 f"scale (of the {type(self).__name__} likelihood) must be a number above 0 in units of X, "
                 f"or one of {words}, got {self.scale!r}."
@@ -56,7 +59,7 @@ class LocationScale(Likelihood):
         if self.scale == "data":
             self.fixed.copy_(statistics.unit)
         elif not isinstance(self.scale, str) and statistics.per_column:
-            self.fixed.mul_(statistics.unit)
+            self.fixed.copy_(self.scale * statistics.unit)
         if self.per_feature:
             self.constant.copy_(statistics.deviation == 0)
 

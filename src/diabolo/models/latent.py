@@ -61,6 +61,11 @@ class LatentModel(Model):
         self.prior = prior
         self.corruption = corruption
 
+    @property
+    def has_density(self) -> bool:  # type: ignore[override]
+        """Whether the posterior has a density."""
+        return self.posterior.has_density
+
     def build(self, sizes: Sizes, **shapes: Any) -> Self:
         """Make the tensors, after refusing parts that mean nothing together."""
         self._check_parts()
@@ -101,6 +106,10 @@ class LatentModel(Model):
     def draw(self, posterior: Distribution, noise: Tensor) -> Tensor:
         """Turn standard normal noise into codes."""
         return self.posterior.draw(posterior, noise)
+
+    def point(self, observation: Distribution) -> Tensor:
+        """Return the reconstruction that p(x|z) stands for."""
+        return self.likelihood.point(observation)
 
     def evaluate(
         self,

@@ -137,7 +137,7 @@ class ConvolutionalNetwork(Network):
         return self.started(nn.Sequential(*modules, nn.Unflatten(1, (n_outputs, n_channels))))
 
     def started(self, module: nn.Module) -> nn.Module:
-        """Return the module with its first weights: He's normal, biases at 0."""
+        """Return the module with its first weights: He's uniform, biases at 0."""
         for layer in module.modules():
             if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
                 nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 from torch import Tensor
 
 from diabolo.contracts import Evaluation, Objective
@@ -26,7 +28,7 @@ class ELBO(Objective):
 
     def __init__(self, beta: float = 1.0, *, n_draws: int = 1) -> None:
         super().__init__()
-        if not (isinstance(beta, int | float) and beta >= 0):
+        if not (isinstance(beta, Real) and beta >= 0):
             raise ValueError(f"beta must be a number, 0 or more (1 is the true ELBO), got {beta!r}.")
         self.beta = beta
         self.n_draws = n_draws

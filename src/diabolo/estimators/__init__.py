@@ -1,0 +1,7 @@
+"""The face: scikit-learn estimators, one file for each task."""
+
+from diabolo.estimators.autoencoder import AutoEncoder
+from diabolo.estimators.denoising import DenoisingAutoEncoder
+from diabolo.estimators.vae import VAE
+
+__all__ = ["VAE", "AutoEncoder", "DenoisingAutoEncoder"]

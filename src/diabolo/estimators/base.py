@@ -1,0 +1,559 @@
+"""What every estimator does: validate, fit, encode, decode, save."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+import warnings
+from abc import abstractmethod
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from diabolo import likelihoods, networks
+from diabolo.contracts import Objective, Part, Sizes, Statistics
+from diabolo.estimators import choices
+from diabolo.estimators.layout import Layout
+from diabolo.estimators.specs import to_spec
+from diabolo.measures import CompressionCurve, compression_curve
+from diabolo.models import LatentModel
+from diabolo.storage import write_model
+from diabolo.training import DivergenceWarning, InterruptedWarning, Outcome, Plan, progress_bar, seeded, train
+from diabolo.training.loop import adam
+
+#: Steps of the optimiser for each value of ``effort``.
+EFFORTS = {"normal": 2000, "thorough": 20000}
+_CHECKS = 40
+_FEWEST_ROWS_TO_HOLD_OUT = 20
+_BLOCK_VALUES = 1 << 24
+_ONE_UNIT_RATIO = 100.0
+_DTYPES = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
+
+Effort = Literal["normal", "thorough"]
+
+
+class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """An encoder and a decoder behind scikit-learn's face; subclasses say which model and objective."""
+
+    model_: LatentModel
+
+    # -- what a subclass says ------------------------------------------------------------------
+
+    @abstractmethod
+    def _objective(self) -> Objective:
+        """Return what training minimises."""
+
+    @abstractmethod
+    def _parts(self) -> dict[str, Part | None]:
+        """Return the posterior, the prior and the corruption of the model."""
+
+    # -- fitting -------------------------------------------------------------------------------
+
+    def fit(self, X: ArrayLike, y: Any = None, *, X_val: ArrayLike | None = None) -> Self:
+        """Learn the encoder and the decoder from rows.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+            A table, signals or images; see the class.
+        y : None
+            Ignored, as scikit-learn's transformers do.
+        X_val : array, optional
+            Rows that choose the weights that are kept; by default ``validation_fraction`` of X.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If X is empty, has one row, holds NaN, infinite, complex or text values, or values
+            outside the likelihood's support, or if all its rows are equal.
+        FloatingPointError
+            If the loss is not finite before any weights have proved good.
+        """
+        return self._fit(X, X_val=X_val)
+
+    def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Go once through the rows at a constant learning rate; the optimiser is kept between calls.
+
+        The first call builds the model and takes its shift and scale from the rows given then.
+        """
+        if not hasattr(self, "model_"):
+            self._build(self._check_X(X, reset=True))
+        x = self._tensor(self._check_X(X, reset=False), self._dtype)
+        optimiser = getattr(self, "_optimiser", None) or adam(self.model_, self.learning_rate)
+        n_steps = self._steps_per_epoch(len(x))
+        plan = Plan(n_steps, self.batch_size, self.learning_rate, n_steps, constant_rate=True)
+        with seeded(self.seed_ + self.n_steps_ + 1):
+            outcome = train(self.model_, self._objective(), x, plan=plan, optimiser=optimiser)
+        self._optimiser = outcome.optimiser
+        self._record(outcome, first=False)
+        self._after_fit(x)
+        return self
+
+    def _fit(self, X: ArrayLike, *, X_val: ArrayLike | None = None, X_seen: ArrayLike | None = None) -> Self:
+        going_on = self.warm_start and hasattr(self, "model_")
+        array = self._check_X(X, reset=not going_on)
+        valid = None if X_val is None else self._check_X(X_val, reset=False, name="X_val")
+        seen = None if X_seen is None else self._check_seen(X_seen, array)
+        if not going_on:
+            self._build(array)
+        x = self._tensor(array, self._dtype)
+        context = {} if seen is None else {"seen": self._tensor(seen, self._dtype)}
+        x, x_valid, context, context_valid = self._hold_out(x, valid, context)
+        plan = self._plan(len(x))
+        title = type(self).__name__
+        with seeded(self.seed_ + 1), progress_bar(title, self.verbose) as progress:
+            outcome = train(
+                self.model_,
+                self._objective(),
+                x,
+                plan=plan,
+                context=context,
+                x_valid=x_valid,
+                context_valid=context_valid,
+                progress=progress,
+            )
+        outcome.optimiser = None
+        self._record(outcome, first=not going_on)
+        self._after_fit(self._tensor(array, self._dtype))
+        self._tell(outcome)
+        return self
+
+    def _after_fit(self, x: Tensor) -> None:
+        """Keep what else the model needs of the training rows."""
+
+    def _build(self, array: np.ndarray) -> None:
+        self._check_parameters()
+        self.__dict__.pop("model_", None)
+        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.choices_: dict[str, str] = {}
+        self.history_: list[dict[str, float]] = []
+        self.n_iter_, self.n_steps_ = 0, 0
+        self._optimiser = None
+        network = self._network(array)
+        self.event_shape_ = self.layout_.shape
+        self._dtype = _training_dtype(array)
+        self._numpy_dtype = array.dtype.str
+        x = self._tensor(array, self._dtype)
+        statistics = Statistics.of(x)
+        self._check_variation(statistics)
+        likelihood = self._likelihood(array, statistics)
+        scale = self.scale if self.scale != "auto" else ("column" if likelihood.per_feature else "global")
+        if scale == "column":
+            statistics = Statistics.of(x, scale="column")
+        self._warn_of_units(statistics, likelihood)
+        parts = {name: part.resolve(statistics) if part is not None else None for name, part in self._parts().items()}
+        model = LatentModel(network, likelihood=likelihood.resolve(statistics), **parts)
+        with seeded(self.seed_):
+            self.model_ = self._place(model, Sizes(self.layout_.event, self.n_components))
+            self.model_.start(statistics)
+        self._n_features_out = self.n_components
+        self.model_.eval()
+
+    def _place(self, model: LatentModel, sizes: Sizes) -> LatentModel:
+        return model.build(sizes).to(device=self._device(), dtype=self._dtype)
+
+    def _network(self, array: np.ndarray) -> networks.Network:
+        if isinstance(self.network, str) and self.network == "auto":
+            self.layout_ = Layout.of(array.shape, self.channel_axis, self.input_shape, signals=False)
+            network, self.choices_["network"] = choices.choose_network(self.layout_)
+        else:
+            network = choices.part_named("network", self.network, networks.BY_NAME, networks.Network)
+            signals = network.n_event_dims == 2
+            self.layout_ = Layout.of(array.shape, self.channel_axis, self.input_shape, signals=signals)
+        n_values = math.prod(self.layout_.event)
+        if isinstance(network, networks.Linear) and self.n_components > min(n_values, len(array)):
+            raise ValueError(
+                f"n_components must be at most the smaller of n_features = {n_values} feature(s) and n_samples = "
+                f"{len(array)} for a linear network (there are no more principal components), got {self.n_components}."
+            )
+        return network
+
+    def _likelihood(self, array: np.ndarray, statistics: Statistics) -> likelihoods.Likelihood:
+        if isinstance(self.likelihood, str) and self.likelihood == "auto":
+            likelihood, self.choices_["likelihood"] = choices.choose_likelihood(array, self.layout_, statistics)
+        else:
+            likelihood = choices.part_named("likelihood", self.likelihood, likelihoods.BY_NAME, likelihoods.Likelihood)
+        likelihood.check(array, getattr(self, "feature_names_in_", None))
+        return likelihood
+
+    def _check_parameters(self) -> None:
+        _positive_integer("n_components", self.n_components)
+        _positive_integer("batch_size", self.batch_size)
+        if self.max_epochs is not None:
+            _positive_integer("max_epochs", self.max_epochs)
+        _positive_integer("n_iter_no_change", self.n_iter_no_change)
+        if not (isinstance(self.learning_rate, numbers.Real) and self.learning_rate > 0):
+            raise ValueError(f"learning_rate must be a number above 0, got {self.learning_rate!r}.")
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(
+                f"validation_fraction must lie strictly between 0 and 1, got {self.validation_fraction!r}; "
+                "to hold out no rows use early_stopping=False."
+            )
+        _one_of("effort", self.effort, tuple(EFFORTS))
+        _one_of("scale", self.scale, ("auto", "global", "column"))
+
+    def _check_variation(self, statistics: Statistics) -> None:
+        constant = (statistics.deviation == 0).flatten()
+        if bool(constant.all()):
+            raise ValueError(
+                f"X must have rows that differ, but all its {statistics.n_rows} rows are equal: "
+                "there is nothing to learn. Check how X was read."
+            )
+        if bool(constant.any()):
+            names = getattr(self, "feature_names_in_", None)
+            where = torch.nonzero(constant).flatten().tolist()
+            shown = ", ".join(str(i if names is None else names[i]) for i in where[:10])
+            more = ", ..." if len(where) > 10 else ""
+            self.choices_["constant_columns"] = (
+                f"{len(where)} of {len(constant)} columns are constant and train at unit scale: {shown}{more}"
+            )
+
+    def _warn_of_units(self, statistics: Statistics, likelihood: likelihoods.Likelihood) -> None:
+        """Say once that one scale may not fit the columns of a table."""
+
+    def _plan(self, n_rows: int) -> Plan:
+        n_steps = EFFORTS[self.effort]
+        if self.max_epochs is not None:
+            n_steps = self.max_epochs * self._steps_per_epoch(n_rows)
+        return Plan(
+            n_steps=n_steps,
+            batch_size=min(self.batch_size, n_rows),
+            learning_rate=self.learning_rate,
+            check_every=max(1, math.ceil(n_steps / _CHECKS)),
+            patience=self.n_iter_no_change if self.early_stopping else None,
+        )
+
+    def _steps_per_epoch(self, n_rows: int) -> int:
+        size = min(self.batch_size, n_rows)
+        full, rest = divmod(n_rows, size)
+        return full + (2 * rest >= size)
+
+    def _hold_out(
+        self, x: Tensor, valid: np.ndarray | None, context: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor | None, dict[str, Tensor], dict[str, Tensor]]:
+        if valid is not None:
+            x_valid = self._tensor(valid, self._dtype)
+            return x, x_valid, context, {"seen": x_valid} if context else {}
+        if not self.early_stopping or len(x) < _FEWEST_ROWS_TO_HOLD_OUT:
+            return x, None, context, {}
+        order = torch.from_numpy(np.random.default_rng(self.seed_).permutation(len(x))).to(x.device)
+        n_valid = max(1, round(self.validation_fraction * len(x)))
+        held, kept = order[:n_valid].sort().values, order[n_valid:].sort().values
+        return (
+            x[kept],
+            x[held],
+            {name: tensor[kept] for name, tensor in context.items()},
+            {name: tensor[held] for name, tensor in context.items()},
+        )
+
+    def _record(self, outcome: Outcome, *, first: bool) -> None:
+        self.history_ = outcome.history if first else [*self.history_, *outcome.history]
+        self.n_iter_ = (0 if first else self.n_iter_) + math.ceil(outcome.n_epochs)
+        self.n_steps_ = (0 if first else self.n_steps_) + outcome.n_steps
+        self.stopped_ = outcome.stopped
+        self.best_step_ = outcome.best_step
+
+    def _tell(self, outcome: Outcome) -> None:
+        if outcome.stopped == "diverged":
+            warnings.warn(
+                f"training diverged after step {outcome.n_steps} (the loss was no finite number); the weights of step "
+                f"{outcome.best_step} were kept. Try a smaller learning_rate (it was {self.learning_rate:g}).",
+                DivergenceWarning,
+                stacklevel=4,
+            )
+        if outcome.stopped == "interrupted":
+            warnings.warn(
+                f"interrupted at step {outcome.n_steps}; the model is usable as it stands (weights of step "
+                f"{outcome.best_step}).",
+                InterruptedWarning,
+                stacklevel=4,
+            )
+
+    # -- use -----------------------------------------------------------------------------------
+
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Return the code of each row: for a VAE the mean of its posterior.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+            Rows of the shape that was fitted.
+
+        Returns
+        -------
+        array of shape (n_rows, n_components)
+            float64 for float64 rows, else float32.
+        """
+        check_is_fitted(self)
+        array = self._check_X(X, reset=False)
+        model, dtype = self._model_for(array.dtype)
+        return self._blockwise(lambda x: model.encode(x).mean, self._tensor(array, dtype))
+
+    def inverse_transform(self, Z: ArrayLike) -> np.ndarray:
+        """Return what the codes decode to, in X's shape, units and dtype.
+
+        Whole-number data come back rounded to whole numbers; boolean data as probabilities.
+
+        Parameters
+        ----------
+        Z : array of shape (n_rows, n_components)
+            Codes.
+        """
+        check_is_fitted(self)
+        return self._to_user(self._decode(self._check_codes(Z)))
+
+    def reconstruct(self, X: ArrayLike) -> np.ndarray:
+        """Return H(x) = D(E(x)) for each row, in X's shape, units and dtype."""
+        return self.inverse_transform(self.transform(X))
+
+    def interpolate(self, x0: ArrayLike, x1: ArrayLike, n: int = 10) -> np.ndarray:
+        """Decode ``n`` codes on the straight line between the codes of two observations.
+
+        Parameters
+        ----------
+        x0, x1 : arrays of the shape of one observation
+            Both ends.
+        n : int
+            Number of points, the ends included; 2 or more.
+
+        Returns
+        -------
+        array of shape (n, ...)
+        """
+        check_is_fitted(self)
+        if n < 2:
+            raise ValueError(f"n must be 2 or more (both ends are among the points), got {n!r}.")
+        first, last = (self._code_of(name, x) for name, x in (("x0", x0), ("x1", x1)))
+        share = np.linspace(0, 1, n)[:, None]
+        return self.inverse_transform(((1 - share) * first + share * last).astype(first.dtype))
+
+    def traverse(self, dim: int, values: ArrayLike, x: ArrayLike | None = None) -> np.ndarray:
+        """Decode a code of which one dimension takes the given values.
+
+        Parameters
+        ----------
+        dim : int
+            Which dimension of the code moves, from 0.
+        values : array of shape (n,)
+            The values it takes.
+        x : array of the shape of one observation, optional
+            Whose code the other dimensions are taken from; by default the origin.
+
+        Returns
+        -------
+        array of shape (n, ...)
+        """
+        check_is_fitted(self)
+        if not (isinstance(dim, numbers.Integral) and 0 <= dim < self.n_components):
+            raise ValueError(f"dim must be a whole number from 0 to {self.n_components - 1}, got {dim!r}.")
+        moved = np.asarray(values, dtype=np.float32).reshape(-1)
+        base = np.zeros((1, self.n_components), np.float32) if x is None else self._code_of("x", x)
+        codes = np.repeat(base, len(moved), axis=0)
+        codes[:, dim] = moved
+        return self.inverse_transform(codes)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the fitted model to one file that :func:`diabolo.load` reads.
+
+        The file holds the weights (safetensors) and a JSON specification, nothing pickled; it is
+        written whole or not at all.
+        """
+        check_is_fitted(self)
+        params = self.get_params(deep=False)
+        params["random_state"] = self.random_state if isinstance(self.random_state, numbers.Integral) else None
+        spec = {
+            "estimator": type(self).__name__,
+            "params": {name: to_spec(value) for name, value in params.items()},
+            "model": to_spec(self.model_),
+            "layout": self.layout_.as_dict(),
+            "fitted": self._fitted_state(),
+        }
+        return write_model(path, self._tensors(), spec)
+
+    def _fitted_state(self) -> dict[str, Any]:
+        state = {name: getattr(self, name) for name in _FITTED}
+        state["feature_names_in_"] = [str(n) for n in getattr(self, "feature_names_in_", [])]
+        state["dtype"] = str(self._dtype).removeprefix("torch.")
+        return state
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {f"model.{name}": tensor for name, tensor in self.model_.state_dict().items()}
+
+    def _restore(self, tensors: dict[str, Tensor], model: LatentModel, layout: dict[str, Any], state: dict) -> None:
+        """Become the fitted estimator that a file describes."""
+        names = state.pop("feature_names_in_")
+        self._dtype = getattr(torch, state.pop("dtype"))
+        for name, value in state.items():
+            setattr(self, name, value)
+        if names:
+            self.feature_names_in_ = np.asarray(names, dtype=object)
+        self.layout_ = Layout(**{**layout, "shape": tuple(layout["shape"])})
+        self.event_shape_ = self.layout_.shape
+        self._n_features_out = self.n_components
+        self._optimiser = None
+        self.model_ = self._place(model, Sizes(self.layout_.event, self.n_components))
+        weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+        self.model_.load_state_dict(weights)
+        self.model_.eval()
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            state["model_"] = deepcopy(state["model_"]).cpu()
+            state["_optimiser"] = None
+        return state
+
+    # -- arrays --------------------------------------------------------------------------------
+
+    def _check_X(self, X: ArrayLike, *, reset: bool, name: str = "X") -> np.ndarray:
+        if isinstance(X, Tensor):
+            X = X.detach().cpu().numpy()
+        least = 2 if reset else 1
+        n_dims = getattr(X, "ndim", None) or np.ndim(X)  # type: ignore[arg-type]
+        if n_dims <= 2:
+            array = validate_data(
+                self, X, reset=reset and name == "X", dtype="numeric", ensure_min_samples=least, order="C"
+            )
+        else:
+            array = check_array(
+                X, allow_nd=True, dtype="numeric", ensure_min_samples=least, estimator=self, input_name=name, order="C"
+            )
+            if reset:
+                self.n_features_in_ = math.prod(array.shape[1:])
+        if array.dtype.kind not in "fiub":
+            raise ValueError(f"{name} must hold real numbers, got the dtype {array.dtype}.")
+        if array.dtype == np.float16:
+            array = array.astype(np.float32)
+        if array.dtype.kind == "f" and array.dtype not in _DTYPES:
+            array = array.astype(np.float64)
+        if not reset and tuple(array.shape[1:]) != self._x_shape:
+            raise ValueError(
+                f"{name} must have rows of the shape {self._x_shape} that {type(self).__name__} was fitted with, "
+                f"got {tuple(array.shape[1:])}."
+            )
+        if reset:
+            self._x_event = tuple(array.shape[1:])
+        return array
+
+    @property
+    def _x_shape(self) -> tuple[int, ...]:
+        if not hasattr(self, "layout_"):
+            return self._x_event
+        return (math.prod(self.layout_.shape),) if self.layout_.flat else self.layout_.shape
+
+    def _check_seen(self, X_seen: ArrayLike, array: np.ndarray) -> np.ndarray:
+        seen = self._check_X(X_seen, reset=False, name="X_noisy")
+        if seen.shape != array.shape:
+            raise ValueError(
+                f"X_noisy must have the shape of X, row for row: X has {array.shape}, X_noisy has {seen.shape}."
+            )
+        return seen
+
+    def _check_codes(self, Z: ArrayLike) -> np.ndarray:
+        codes = check_array(Z, dtype=[np.float32, np.float64], input_name="Z", estimator=self)
+        if codes.shape[1] != self.n_components:
+            raise ValueError(f"Z must have n_components = {self.n_components} columns, got {codes.shape[1]}.")
+        return codes
+
+    def _code_of(self, name: str, x: ArrayLike) -> np.ndarray:
+        array = np.asarray(x)
+        if array.shape != self._x_shape:
+            raise ValueError(f"{name} must be one observation of the shape {self._x_shape}, got {array.shape}.")
+        return self.transform(array[None])
+
+    def _tensor(self, array: np.ndarray, dtype: torch.dtype) -> Tensor:
+        laid = self.layout_.to_model(array) if hasattr(self, "layout_") else array
+        if not laid.flags.writeable:
+            laid = laid.copy()
+        return torch.from_numpy(laid).to(device=self._device(), dtype=dtype)
+
+    def _model_for(self, dtype: np.dtype) -> tuple[LatentModel, torch.dtype]:
+        """Return the model in the precision that rows of this dtype ask for."""
+        wanted = _DTYPES.get(np.dtype(dtype), torch.float32)
+        if wanted is torch.float32 and self._dtype is torch.float64:
+            wanted = torch.float64
+        if wanted is self._dtype:
+            return self.model_, wanted
+        return deepcopy(self.model_).to(wanted), wanted
+
+    @torch.inference_mode()
+    def _blockwise(self, function: Any, x: Tensor) -> np.ndarray:
+        rows = max(1, _BLOCK_VALUES // max(1, math.prod(self.layout_.event) * 4))
+        return np.concatenate([function(block.to(self._device())).cpu().numpy() for block in x.split(rows)])
+
+    def _to_user(self, decoded: np.ndarray) -> np.ndarray:
+        array = self.layout_.from_model(decoded)
+        dtype = np.dtype(self._numpy_dtype)
+        if dtype.kind in "iu":
+            limits = np.iinfo(dtype)
+            return np.clip(np.rint(array), limits.min, limits.max).astype(dtype)
+        return array
+
+    def _draw_seed(self, random_state: Any) -> int:
+        """Return the seed of one draw; that of the fit for None, so that calls repeat."""
+        return self.seed_ + 2 if random_state is None else int(check_random_state(random_state).randint(2**31 - 1))
+
+    def _device(self) -> torch.device:
+        if hasattr(self, "model_"):
+            return next(self.model_.parameters()).device
+        if self.device != "auto":
+            return torch.device(self.device)
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    def _compression(self, x: np.ndarray, codes: np.ndarray) -> CompressionCurve:
+        return compression_curve(self.layout_.to_model(x), codes, self._decode)
+
+    def _squared_errors(self, x: np.ndarray, decoded: np.ndarray) -> np.ndarray:
+        return np.square(decoded.astype(np.float64) - self.layout_.to_model(x)).reshape(len(x), -1)
+
+    def _decode(self, codes: np.ndarray) -> np.ndarray:
+        """Decode without rounding, in the model's layout."""
+        model, dtype = self._model_for(codes.dtype)
+        return self._blockwise(lambda z: model.point(model.decode(z)), torch.as_tensor(codes, dtype=dtype))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.non_deterministic = False
+        return tags
+
+
+_FITTED = ("seed_", "choices_", "history_", "n_iter_", "n_steps_", "stopped_", "best_step_", "n_features_in_", "_numpy_dtype")
+
+
+def _training_dtype(array: np.ndarray) -> torch.dtype:
+    """float32, unless float64 rows would lose in it more than a thousandth of a column's deviation."""
+    if array.dtype != np.float64:
+        return torch.float32
+    flat = array.reshape(len(array), -1)
+    size = np.abs(flat).max(0)
+    spread = flat.std(0)
+    resolution = np.finfo(np.float32).eps * size
+    large = size.max() > 1e15 or (0 < spread.max() < 1e-15)
+    return torch.float64 if large or bool((resolution > 1e-3 * spread)[spread > 0].any()) else torch.float32
+
+
+def _positive_integer(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"{name} must be a whole number, 1 or more, got {value!r}.")
+
+
+def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {allowed}, got {value!r}.")

@@ -1,0 +1,71 @@
+"""What "auto" means, and parts by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from diabolo.contracts import Part, Statistics
+from diabolo.estimators.layout import Layout
+from diabolo.likelihoods import Bernoulli, Gaussian, Likelihood
+from diabolo.networks import MLP, Conv1d, Conv2d, Network
+
+_SMALLEST_IMAGE = 16
+_SMALLEST_SIGNAL = 16
+#: How far apart the ranges of a table's columns lie before each is given a scale of its own.
+_UNIT_RATIO = 10.0
+
+
+def part_named(argument: str, value: Any, by_name: Mapping[str, Callable[[], Part]], base: type[Part]) -> Part:
+    """Return a fresh part for a name or an object, or refuse with the names that exist."""
+    if isinstance(value, base):
+        return clone(value)
+    if isinstance(value, str) and value in by_name:
+        return by_name[value]()
+    if isinstance(value, str):
+        close = difflib.get_close_matches(value, by_name, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"{argument} must be one of {sorted(by_name)} or a {base.__name__}, got {value!r}.{hint}")
+    raise TypeError(
+        f"{argument} must be a name ({', '.join(sorted(by_name))}) or a {base.__name__} object, "
+        f"got {value!r} of type {type(value).__name__}."
+    )
+
+
+def choose_network(layout: Layout) -> tuple[Network, str]:
+    """Pick an architecture by the shape of one observation, with the reason."""
+    sides = layout.event[1:]
+    if layout.kind == "image" and min(sides) >= _SMALLEST_IMAGE:
+        return Conv2d(), f"network='conv2d': X holds images of {' x '.join(map(str, sides))} pixels"
+    if layout.kind == "signal" and min(sides) >= _SMALLEST_SIGNAL:
+        return Conv1d(), f"network='conv1d': X holds signals of {sides[0]} values"
+    if layout.kind == "table":
+        return MLP(), "network='mlp': X is a table"
+    return MLP(), f"network='mlp': {layout.kind}s of {' x '.join(map(str, sides))} are small"
+
+
+def choose_likelihood(x: np.ndarray, layout: Layout, statistics: Statistics) -> tuple[Likelihood, str]:
+    """Pick a likelihood by the values, with the reason."""
+    if x.dtype == bool or bool(((x == 0) | (x == 1)).all()):
+        return Bernoulli(), "likelihood='bernoulli': every value is 0 or 1"
+    if layout.kind == "table":
+        ranges = (statistics.high.double() - statistics.low.double()).numpy()
+        ranges = ranges[ranges > 0]
+        small, large = np.percentile(ranges, [10, 90])
+        if large > _UNIT_RATIO * small:
+            return (
+                Gaussian(scale="per_feature"),
+                f"likelihood='gaussian_per_feature': the columns differ in unit (ranges from {small:.3g} to "
+                f"{large:.3g}), so each has a scale of its own",
+            )
+    return Gaussian(), "likelihood='gaussian': real values in one unit, with one learned scale"
+
+
+def differing_deviations(statistics: Statistics) -> float:
+    """Return the ratio of the largest to the smallest deviation of the columns that vary."""
+    deviation = statistics.deviation[statistics.deviation > 0]
+    return float(deviation.max() / deviation.min())

@@ -1,0 +1,359 @@
+"""The variational auto-encoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from diabolo import posteriors, priors
+from diabolo.contracts import Objective, Part
+from diabolo.estimators.base import Effort, LatentEstimator
+from diabolo.estimators.choices import part_named
+from diabolo.estimators.layout import ChannelAxis
+from diabolo.estimators.parameters import documented
+from diabolo.likelihoods import Likelihood
+from diabolo.measures import (
+    GenerativeRecord,
+    LikelihoodEstimate,
+    active_units,
+    importance_estimate,
+    rate_per_dimension,
+    row_noise,
+)
+from diabolo.networks import Network
+from diabolo.objectives import ELBO
+from diabolo.posteriors import Posterior
+from diabolo.priors import Prior
+from diabolo.training import seeded
+
+_BLOCK_CODES = 1 << 14
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """q(z|x) for some rows: Gaussians in code space.
+
+    Parameters
+    ----------
+    mean : array of shape (n_rows, n_components)
+        Means, which are the codes that ``transform`` gives.
+    scale : array of shape (n_rows, n_components)
+        Standard deviations of the dimensions.
+    covariance : array of shape (n_rows, n_components, n_components) or None
+        Covariances, for a full-covariance posterior.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    covariance: np.ndarray | None = None
+
+
+@documented
+class VAE(LatentEstimator):
+    """A variational auto-encoder: each row has a distribution of codes, and codes can be drawn.
+
+    The encoder predicts q(z|x) = N(mu_x, sigma_x^2), the decoder p(x|z); both are learned by
+    maximising the evidence lower bound E_q log p(x|z) - beta KL(q(z|x) || p(z)) with codes
+    z = mu + sigma * eps (Kingma & Welling 2014; beta: Higgins et al. 2017). beta = 1 is the true
+    bound; sums run over the values of a row, means over rows.
+
+    Parameters
+    ----------
+    n_components : int
+        Dimension d of the latent space.
+    beta : float
+        Weight of the rate: above 1 closer to the prior, below 1 better reconstructions.
+    likelihood : str or Likelihood
+        How x scatters around what is decoded: ``"auto"`` (looks at the data, see ``choices_``),
+        ``"gaussian"`` (one learned scale), ``"gaussian_per_feature"``, ``"laplace"``,
+        ``"bernoulli"``, ``"continuous_bernoulli"``, ``"categorical"``, or an object from
+        :mod:`diabolo.likelihoods`. The cross-entropy of grey values (``"bernoulli"`` on values
+        that are not 0 or 1) is no density; its numbers compare only with their like.
+    posterior : str or Posterior
+        ``"diagonal_gaussian"``, ``"full_gaussian"``, or an object from :mod:`diabolo.posteriors`.
+    prior : str or Prior
+        ``"standard_normal"``, or an object from :mod:`diabolo.priors`.
+    aggregate_rows : int
+        Training rows whose posteriors are kept for ``sample(latent="aggregate")``; of more rows a
+        seeded subset is kept (``choices_`` says so).
+    {common}
+
+    Attributes
+    ----------
+    {fitted}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from diabolo import VAE
+    >>> X = load_digits().images[:200]
+    >>> vae = VAE(4, max_epochs=2, random_state=0).fit(X)
+    >>> vae.transform(X).shape, vae.sample(3).shape, vae.score_samples(X, n_draws=10).shape
+    ((200, 4), (3, 8, 8), (200,))
+    """
+
+    def __init__(
+        self,
+        n_components: int = 10,
+        *,
+        beta: float = 1.0,
+        likelihood: str | Likelihood = "auto",
+        posterior: str | Posterior = "diagonal_gaussian",
+        prior: str | Prior = "standard_normal",
+        aggregate_rows: int = 100_000,
+        network: str | Network = "auto",
+        scale: str = "auto",
+        input_shape: tuple[int, ...] | None = None,
+        channel_axis: ChannelAxis = "auto",
+        effort: Effort = "normal",
+        max_epochs: int | None = None,
+        batch_size: int = 128,
+        learning_rate: float = 2e-3,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        device: str = "auto",
+        random_state: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.beta = beta
+        self.likelihood = likelihood
+        self.posterior = posterior
+        self.prior = prior
+        self.aggregate_rows = aggregate_rows
+        self.network = network
+        self.scale = scale
+        self.input_shape = input_shape
+        self.channel_axis = channel_axis
+        self.effort = effort
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _objective(self) -> Objective:
+        return ELBO(self.beta)
+
+    def _parts(self) -> dict[str, Part | None]:
+        return {
+            "posterior": part_named("posterior", self.posterior, posteriors.BY_NAME, Posterior),
+            "prior": part_named("prior", self.prior, priors.BY_NAME, Prior),
+        }
+
+    # -- codes ---------------------------------------------------------------------------------
+
+    def encode(self, X: ArrayLike) -> Encoding:
+        """Return the distribution q(z|x) of each row.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+
+        Returns
+        -------
+        Encoding
+            ``mean`` and ``scale``, and ``covariance`` for a full-covariance posterior.
+        """
+        check_is_fitted(self)
+        array = self._check_X(X, reset=False)
+        model, dtype = self._model_for(array.dtype)
+        x = self._tensor(array, dtype)
+        mean = self._blockwise(lambda b: model.encode(b).mean, x)
+        scale = self._blockwise(lambda b: model.encode(b).variance.sqrt(), x)
+        full = isinstance(model.posterior, posteriors.FullGaussian)
+        covariance = self._blockwise(lambda b: model.encode(b).covariance_matrix, x) if full else None
+        return Encoding(mean, scale, covariance)
+
+    def sample_codes(self, X: ArrayLike, n_draws: int = 1, *, random_state: int | None = None) -> np.ndarray:
+        """Draw several codes for each row: z = mu + sigma * eps.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+        n_draws : int
+            Codes for each row.
+        random_state : int, optional
+            Seed of the noise; the seed of the fit by default.
+
+        Returns
+        -------
+        array of shape (n_draws, n_rows, n_components)
+        """
+        check_is_fitted(self)
+        array = self._check_X(X, reset=False)
+        model, dtype = self._model_for(array.dtype)
+        x = self._tensor(array, dtype)
+        shape = (n_draws, len(x), self.n_components)
+        with torch.inference_mode(), seeded(self._draw_seed(random_state)):
+            noise = torch.randn(shape, dtype=dtype, device=x.device)
+            return model.draw(model.encode(x), noise).cpu().numpy()
+
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        latent: Literal["prior", "aggregate"] = "prior",
+        observation: Literal["draw", "mean"] = "draw",
+        random_state: int | None = None,
+    ) -> np.ndarray:
+        """Generate observations: draw codes, decode them.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        latent : {"prior", "aggregate"}
+            Where codes come from: the prior p(z) (option 2 of the lecture), or the aggregated
+            posterior (1/n) sum_i q(z|x_i) over the training rows (option 1).
+        observation : {"draw", "mean"}
+            A draw from p(x|z), or its mean.
+        random_state : int, optional
+            Seed; the seed of the fit by default, so that calls repeat.
+
+        Returns
+        -------
+        array of shape (n, ...), in X's units
+        """
+        check_is_fitted(self)
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise ValueError(f"n must be a whole number, 1 or more, got {n!r}.")
+        for name, value, allowed in (
+            ("latent", latent, ("prior", "aggregate")),
+            ("observation", observation, ("draw", "mean")),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, got {value!r}.")
+        model = self.model_
+        with torch.inference_mode(), seeded(self._draw_seed(random_state)):
+            z = model.prior().sample((n,)) if latent == "prior" else self._aggregate_codes(n)  # type: ignore[misc]
+            blocks = []
+            for block in z.split(_BLOCK_CODES // 4):
+                p = model.decode(block)
+                blocks.append(p.sample() if observation == "draw" else model.point(p))
+        return self._to_user(torch.cat(blocks).cpu().numpy())
+
+    def _aggregate_codes(self, n: int) -> Tensor:
+        rows = torch.randint(len(self._aggregate), (n,), device=self._aggregate.device)
+        q = self.model_.posterior.distribution(self._aggregate[rows])  # type: ignore[union-attr, operator]
+        return self.model_.draw(q, torch.randn_like(q.mean))
+
+    def _after_fit(self, x: Tensor) -> None:
+        if len(x) > self.aggregate_rows:
+            order = np.random.default_rng(self.seed_).permutation(len(x))[: self.aggregate_rows]
+            x = x[torch.from_numpy(np.sort(order)).to(x.device)]
+            self.choices_["aggregate"] = f"the aggregated posterior keeps {len(x)} of the training rows, drawn by seed"
+        with torch.inference_mode():
+            head = self.model_.posterior.head  # type: ignore[union-attr]
+            parameters = [head(self.model_.features(block)) for block in x.split(4096)]  # type: ignore[operator]
+        self._aggregate = torch.cat(parameters).clone()
+
+    # -- likelihood ----------------------------------------------------------------------------
+
+    def score_samples(self, X: ArrayLike, n_draws: int = 500) -> np.ndarray:
+        """Return an importance-weighted estimate of log p(x) of each row, in nats, in the units of X.
+
+        A lower bound in expectation that tightens with ``n_draws`` (Burda et al. 2016). The draws of a
+        row come from a stream keyed by the seed of the fit and the row's own values: the result
+        is the same in any order and any subset.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+        n_draws : int
+            Importance draws for each row.
+
+        Returns
+        -------
+        array of shape (n_rows,), float64
+        """
+        return self._estimate(X, n_draws).log_likelihood.double().cpu().numpy()
+
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Return the mean of :meth:`score_samples` over rows, in nats per row."""
+        return float(self.score_samples(X).mean())
+
+    def evaluate(self, X: ArrayLike, *, n_draws: int = 100) -> GenerativeRecord:
+        """Measure the model on some rows.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+            Rows that training has not seen, preferably.
+        n_draws : int
+            Importance draws for each row.
+
+        Returns
+        -------
+        GenerativeRecord
+            ELBO, rate, distortion, log-likelihood and its standard error, rate per dimension,
+            active units, errors, and what the codes cost as a compressor.
+        """
+        check_is_fitted(self)
+        array = self._check_X(X, reset=False)
+        estimate = self._estimate(array, n_draws)
+        model, dtype = self._model_for(array.dtype)
+        x = self._tensor(array, dtype)
+        prior = model.prior()  # type: ignore[misc]
+        rates = self._blockwise(lambda b: rate_per_dimension(model.encode(b), prior), x).mean(0, dtype=np.float64)
+        codes = self.transform(array)
+        distortion, rate = (float(t.double().mean()) for t in (estimate.distortion, estimate.rate))
+        log_likelihood = estimate.log_likelihood.double()
+        spread = float(log_likelihood.std()) if len(array) > 1 else float("nan")
+        few = model.evaluate(x[:1], {"seen": x[:1]})
+        return GenerativeRecord(
+            n_rows=len(array),
+            n_components=self.n_components,
+            compression=self._compression(array, codes),
+            elbo=-(distortion + rate),
+            rate=rate,
+            distortion=distortion,
+            log_likelihood=float(log_likelihood.mean()),
+            log_likelihood_se=spread / len(array) ** 0.5,
+            n_draws=n_draws,
+            rate_per_dimension=tuple(rates.tolist()),
+            active_units=active_units(torch.from_numpy(codes)),
+            mse=float(estimate.squared_error.double().mean() / np.prod(self.layout_.event)),
+            reconstruction_mse=float(self._squared_errors(array, self._decode(codes)).mean()),
+            is_density=model.likelihood.is_density(array),  # type: ignore[union-attr, operator]
+            kl_is_exact=few.kl_is_exact,
+        )
+
+    def _estimate(self, X: ArrayLike, n_draws: int) -> LikelihoodEstimate:
+        check_is_fitted(self)
+        if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 1:
+            raise ValueError(f"n_draws must be a whole number, 1 or more, got {n_draws!r}.")
+        array = self._check_X(X, reset=False)
+        model, dtype = self._model_for(array.dtype)
+        x = self._tensor(array, dtype)
+        size = max(1, min(_BLOCK_CODES, (1 << 24) // x[0].numel()) // n_draws)
+        parts = []
+        for start in range(0, len(x), size):
+            rows = slice(start, start + size)
+            noise = row_noise(array[rows], self.seed_, n_draws, self.n_components)
+            drawn = torch.from_numpy(noise).to(device=x.device, dtype=dtype)
+            parts.append(importance_estimate(model, x[rows], drawn))
+        fields = zip(*((p.log_likelihood, p.distortion, p.rate, p.squared_error) for p in parts), strict=True)
+        return LikelihoodEstimate(*(torch.cat(field) for field in fields))
+
+    # -- files ---------------------------------------------------------------------------------
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {**super()._tensors(), "aggregate": self._aggregate}
+
+    def _restore(self, tensors: dict[str, Tensor], *args: Any) -> None:
+        super()._restore(tensors, *args)
+        self._aggregate = tensors["aggregate"].to(self._device())

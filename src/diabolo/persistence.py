@@ -1,0 +1,40 @@
+"""From a file back to an estimator."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from diabolo import estimators
+from diabolo.contracts import Part
+from diabolo.estimators.base import LatentEstimator
+from diabolo.estimators.specs import from_spec
+from diabolo.storage import ModelFileError, read_model
+
+
+def load(path: str | os.PathLike[str], parts: Iterable[type[Part]] = ()) -> LatentEstimator:
+    """Load a model that an estimator's ``save`` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A ``.diabolo`` file.
+    parts : iterable of classes
+        The classes of your own that the model was built with; a file holds no code.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ModelFileError
+        If the file is damaged, foreign, of a newer version, or needs a class that was not given.
+    """
+    tensors, spec = read_model(path)
+    name = spec.get("estimator")
+    if name not in estimators.__all__:
+        raise ModelFileError(f"{path}: holds an estimator {name!r} that this version of diabolo lacks: upgrade diabolo.")
+    parts = tuple(parts)
+    params = {key: from_spec(value, parts) for key, value in spec["params"].items()}
+    estimator: LatentEstimator = getattr(estimators, name)(**params)
+    estimator._restore(tensors, from_spec(spec["model"], parts), spec["layout"], spec["fitted"])
+    return estimator
