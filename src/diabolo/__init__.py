@@ -25,7 +25,16 @@ _HOMES = {
     "DivergenceWarning": "training",
     "InterruptedWarning": "training",
 }
-_ROOMS = ("likelihoods", "posteriors", "priors", "corruptions", "networks", "objectives", "models", "measures")
+_ROOMS = (
+    "likelihoods",
+    "posteriors",
+    "priors",
+    "corruptions",
+    "networks",
+    "objectives",
+    "models",
+    "measures",
+)
 
 __all__ = [
     "EXPECTED_FAILED_CHECKS",

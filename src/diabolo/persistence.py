@@ -32,7 +32,9 @@ def load(path: str | os.PathLike[str], parts: Iterable[type[Part]] = ()) -> Late
     tensors, spec = read_model(path)
     name = spec.get("estimator")
     if name not in estimators.__all__:
-        raise ModelFileError(f"{path}: holds an estimator {name!r} that this version of diabolo lacks: upgrade diabolo.")
+        raise ModelFileError(
+            f"{path}: holds an estimator {name!r} that this version of diabolo lacks: upgrade diabolo."
+        )
     parts = tuple(parts)
     params = {key: from_spec(value, parts) for key, value in spec["params"].items()}
     estimator: LatentEstimator = getattr(estimators, name)(**params)

@@ -20,4 +20,6 @@ class Corruption(Part, ABC):
 def check_fraction(fraction: float) -> None:
     """Refuse a fraction outside (0, 1)."""
     if not 0 < fraction < 1:
-        raise ValueError(f"fraction must lie strictly between 0 and 1 (a share of the values), got {fraction!r}.")
+        raise ValueError(
+            f"fraction must lie strictly between 0 and 1 (a share of the values), got {fraction!r}."
+        )

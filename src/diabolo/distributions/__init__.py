@@ -1,6 +1,6 @@
 """What ``torch.distributions`` lacks: a point mass, a fast diagonal Gaussian, and the missing divergences."""
 
-from diabolo.distributions import kl as _kl  # registers the closed forms
+from diabolo.distributions import kl  # noqa: F401 - registers the closed forms
 from diabolo.distributions.continuous_bernoulli import ContinuousBernoulli
 from diabolo.distributions.diagonal_normal import DiagonalNormal
 from diabolo.distributions.dirac import Dirac

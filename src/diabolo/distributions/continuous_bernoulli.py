@@ -60,7 +60,7 @@ class ContinuousBernoulli(Distribution):
         exact = size.pow(-2) - 0.25 / (size / 2).clamp(max=40).sinh().square()
         return torch.where(near, _polynomial(square, _VARIANCE), exact)
 
-    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:
+    def rsample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         """Draw by the inverse of the cumulative distribution, with torch's generator."""
         shape = torch.Size(sample_shape) + self.logits.shape
         u = torch.rand(shape, dtype=self.logits.dtype, device=self.logits.device)

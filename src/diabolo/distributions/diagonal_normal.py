@@ -49,7 +49,9 @@ class DiagonalNormal(Independent):
         log_scale = self.narrow_scale.log().expand(self.loc.shape[-len(dims) :]) if self._is_shared else None
         if log_scale is None:
             log_scale = self.scale.log()
-        return -0.5 * error.square().sum(dims) - log_scale.sum(dims) - _HALF_LOG_2PI * self.event_shape.numel()
+        return (
+            -0.5 * error.square().sum(dims) - log_scale.sum(dims) - _HALF_LOG_2PI * self.event_shape.numel()
+        )
 
     @property
     def _is_shared(self) -> bool:

@@ -36,7 +36,7 @@ class Dirac(Distribution):
         """Zero."""
         return torch.zeros_like(self.point)
 
-    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:
+    def rsample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         """Repeat the point."""
         return self.point.expand(*sample_shape, *self.point.shape)
 

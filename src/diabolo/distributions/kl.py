@@ -18,7 +18,9 @@ def _diagonal_diagonal(q: DiagonalNormal, p: DiagonalNormal) -> Tensor:
     ratio = q.scale / p.scale
     error = (q.loc - p.loc) / p.scale
     # the logarithm before the square: a small ratio must not vanish
-    return (0.5 * (ratio.square() + error.square() - 1) - ratio.log()).sum(tuple(range(-q.reinterpreted_batch_ndims, 0)))
+    return (0.5 * (ratio.square() + error.square() - 1) - ratio.log()).sum(
+        tuple(range(-q.reinterpreted_batch_ndims, 0))
+    )
 
 
 @register_kl(MultivariateNormal, DiagonalNormal)

@@ -82,5 +82,5 @@ class AutoEncoder(ReconstructingEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _parts(self) -> dict[str, Part | None]:
+    def _parts(self) -> dict[str, Part]:
         return {"posterior": Deterministic()}

@@ -16,12 +16,13 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from diabolo import likelihoods, networks
-from diabolo.contracts import Objective, Part, Sizes, Statistics
+from diabolo.contracts import Objective, Sizes, Statistics
 from diabolo.estimators import choices
+from diabolo.estimators.inputs import DTYPES, checked_array, one_of, positive_integer, training_dtype
 from diabolo.estimators.layout import Layout
 from diabolo.estimators.specs import to_spec
 from diabolo.measures import CompressionCurve, compression_curve
@@ -36,7 +37,6 @@ _CHECKS = 40
 _FEWEST_ROWS_TO_HOLD_OUT = 20
 _BLOCK_VALUES = 1 << 24
 _ONE_UNIT_RATIO = 100.0
-_DTYPES = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
 
 Effort = Literal["normal", "thorough"]
 
@@ -45,6 +45,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     """An encoder and a decoder behind scikit-learn's face; subclasses say which model and objective."""
 
     model_: LatentModel
+    _dtype: torch.dtype
 
     # -- what a subclass says ------------------------------------------------------------------
 
@@ -53,7 +54,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Return what training minimises."""
 
     @abstractmethod
-    def _parts(self) -> dict[str, Part | None]:
+    def _parts(self) -> dict[str, Part]:
         """Return the posterior, the prior and the corruption of the model."""
 
     # -- fitting -------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._optimiser = None
         network = self._network(array)
         self.event_shape_ = self.layout_.shape
-        self._dtype = _training_dtype(array)
+        self._dtype = training_dtype(array)
         self._numpy_dtype = array.dtype.str
         x = self._tensor(array, self._dtype)
         statistics = Statistics.of(x)
@@ -154,7 +155,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if scale == "column":
             statistics = Statistics.of(x, scale="column")
         self._warn_of_units(statistics, likelihood)
-        parts = {name: part.resolve(statistics) if part is not None else None for name, part in self._parts().items()}
+        parts: dict[str, Any] = {name: part.resolve(statistics) for name, part in self._parts().items()}
         model = LatentModel(network, likelihood=likelihood.resolve(statistics), **parts)
         with seeded(self.seed_):
             self.model_ = self._place(model, Sizes(self.layout_.event, self.n_components))
@@ -183,27 +184,31 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _likelihood(self, array: np.ndarray, statistics: Statistics) -> likelihoods.Likelihood:
         if isinstance(self.likelihood, str) and self.likelihood == "auto":
-            likelihood, self.choices_["likelihood"] = choices.choose_likelihood(array, self.layout_, statistics)
+            likelihood, self.choices_["likelihood"] = choices.choose_likelihood(
+                array, self.layout_, statistics
+            )
         else:
-            likelihood = choices.part_named("likelihood", self.likelihood, likelihoods.BY_NAME, likelihoods.Likelihood)
+            likelihood = choices.part_named(
+                "likelihood", self.likelihood, likelihoods.BY_NAME, likelihoods.Likelihood
+            )
         likelihood.check(array, getattr(self, "feature_names_in_", None))
         return likelihood
 
     def _check_parameters(self) -> None:
-        _positive_integer("n_components", self.n_components)
-        _positive_integer("batch_size", self.batch_size)
+        positive_integer("n_components", self.n_components)
+        positive_integer("batch_size", self.batch_size)
         if self.max_epochs is not None:
-            _positive_integer("max_epochs", self.max_epochs)
-        _positive_integer("n_iter_no_change", self.n_iter_no_change)
-        if not (isinstance(self.learning_rate, numbers.Real) and self.learning_rate > 0):
+            positive_integer("max_epochs", self.max_epochs)
+        positive_integer("n_iter_no_change", self.n_iter_no_change)
+        if not (isinstance(self.learning_rate, int | float) and self.learning_rate > 0):
             raise ValueError(f"learning_rate must be a number above 0, got {self.learning_rate!r}.")
         if not 0 < self.validation_fraction < 1:
             raise ValueError(
                 f"validation_fraction must lie strictly between 0 and 1, got {self.validation_fraction!r}; "
                 "to hold out no rows use early_stopping=False."
             )
-        _one_of("effort", self.effort, tuple(EFFORTS))
-        _one_of("scale", self.scale, ("auto", "global", "column"))
+        one_of("effort", self.effort, tuple(EFFORTS))
+        one_of("scale", self.scale, ("auto", "global", "column"))
 
     def _check_variation(self, statistics: Statistics) -> None:
         constant = (statistics.deviation == 0).flatten()
@@ -359,8 +364,9 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         check_is_fitted(self)
         if not (isinstance(dim, numbers.Integral) and 0 <= dim < self.n_components):
             raise ValueError(f"dim must be a whole number from 0 to {self.n_components - 1}, got {dim!r}.")
-        moved = np.asarray(values, dtype=np.float32).reshape(-1)
-        base = np.zeros((1, self.n_components), np.float32) if x is None else self._code_of("x", x)
+        dtype = np.float64 if self._numpy_dtype.endswith("f8") else np.float32
+        moved = np.asarray(values, dtype=dtype).reshape(-1)
+        base = np.zeros((1, self.n_components), dtype) if x is None else self._code_of("x", x)
         codes = np.repeat(base, len(moved), axis=0)
         codes[:, dim] = moved
         return self.inverse_transform(codes)
@@ -373,7 +379,9 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """
         check_is_fitted(self)
         params = self.get_params(deep=False)
-        params["random_state"] = self.random_state if isinstance(self.random_state, numbers.Integral) else None
+        params["random_state"] = (
+            self.random_state if isinstance(self.random_state, numbers.Integral) else None
+        )
         spec = {
             "estimator": type(self).__name__,
             "params": {name: to_spec(value) for name, value in params.items()},
@@ -392,7 +400,9 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _tensors(self) -> dict[str, Tensor]:
         return {f"model.{name}": tensor for name, tensor in self.model_.state_dict().items()}
 
-    def _restore(self, tensors: dict[str, Tensor], model: LatentModel, layout: dict[str, Any], state: dict) -> None:
+    def _restore(
+        self, tensors: dict[str, Tensor], model: LatentModel, layout: dict[str, Any], state: dict
+    ) -> None:
         """Become the fitted estimator that a file describes."""
         names = state.pop("feature_names_in_")
         self._dtype = getattr(torch, state.pop("dtype"))
@@ -422,26 +432,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     # -- arrays --------------------------------------------------------------------------------
 
     def _check_X(self, X: ArrayLike, *, reset: bool, name: str = "X") -> np.ndarray:
-        if isinstance(X, Tensor):
-            X = X.detach().cpu().numpy()
-        least = 2 if reset else 1
-        n_dims = getattr(X, "ndim", None) or np.ndim(X)  # type: ignore[arg-type]
-        if n_dims <= 2:
-            array = validate_data(
-                self, X, reset=reset and name == "X", dtype="numeric", ensure_min_samples=least, order="C"
-            )
-        else:
-            array = check_array(
-                X, allow_nd=True, dtype="numeric", ensure_min_samples=least, estimator=self, input_name=name, order="C"
-            )
-            if reset:
-                self.n_features_in_ = math.prod(array.shape[1:])
-        if array.dtype.kind not in "fiub":
-            raise ValueError(f"{name} must hold real numbers, got the dtype {array.dtype}.")
-        if array.dtype == np.float16:
-            array = array.astype(np.float32)
-        if array.dtype.kind == "f" and array.dtype not in _DTYPES:
-            array = array.astype(np.float64)
+        array = checked_array(self, X, reset=reset, name=name)
         if not reset and tuple(array.shape[1:]) != self._x_shape:
             raise ValueError(
                 f"{name} must have rows of the shape {self._x_shape} that {type(self).__name__} was fitted with, "
@@ -474,7 +465,9 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _code_of(self, name: str, x: ArrayLike) -> np.ndarray:
         array = np.asarray(x)
         if array.shape != self._x_shape:
-            raise ValueError(f"{name} must be one observation of the shape {self._x_shape}, got {array.shape}.")
+            raise ValueError(
+                f"{name} must be one observation of the shape {self._x_shape}, got {array.shape}."
+            )
         return self.transform(array[None])
 
     def _tensor(self, array: np.ndarray, dtype: torch.dtype) -> Tensor:
@@ -485,7 +478,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _model_for(self, dtype: np.dtype) -> tuple[LatentModel, torch.dtype]:
         """Return the model in the precision that rows of this dtype ask for."""
-        wanted = _DTYPES.get(np.dtype(dtype), torch.float32)
+        wanted = DTYPES.get(np.dtype(dtype), torch.float32)
         if wanted is torch.float32 and self._dtype is torch.float64:
             wanted = torch.float64
         if wanted is self._dtype:
@@ -507,7 +500,11 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _draw_seed(self, random_state: Any) -> int:
         """Return the seed of one draw; that of the fit for None, so that calls repeat."""
-        return self.seed_ + 2 if random_state is None else int(check_random_state(random_state).randint(2**31 - 1))
+        return (
+            self.seed_ + 2
+            if random_state is None
+            else int(check_random_state(random_state).randint(2**31 - 1))
+        )
 
     def _device(self) -> torch.device:
         if hasattr(self, "model_"):
@@ -534,26 +531,14 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return tags
 
 
-_FITTED = ("seed_", "choices_", "history_", "n_iter_", "n_steps_", "stopped_", "best_step_", "n_features_in_", "_numpy_dtype")
-
-
-def _training_dtype(array: np.ndarray) -> torch.dtype:
-    """float32, unless float64 rows would lose in it more than a thousandth of a column's deviation."""
-    if array.dtype != np.float64:
-        return torch.float32
-    flat = array.reshape(len(array), -1)
-    size = np.abs(flat).max(0)
-    spread = flat.std(0)
-    resolution = np.finfo(np.float32).eps * size
-    large = size.max() > 1e15 or (0 < spread.max() < 1e-15)
-    return torch.float64 if large or bool((resolution > 1e-3 * spread)[spread > 0].any()) else torch.float32
-
-
-def _positive_integer(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(f"{name} must be a whole number, 1 or more, got {value!r}.")
-
-
-def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {allowed}, got {value!r}.")
+_FITTED = (
+    "seed_",
+    "choices_",
+    "history_",
+    "n_iter_",
+    "n_steps_",
+    "stopped_",
+    "best_step_",
+    "n_features_in_",
+    "_numpy_dtype",
+)

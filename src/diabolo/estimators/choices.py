@@ -20,7 +20,9 @@ _SMALLEST_SIGNAL = 16
 _UNIT_RATIO = 10.0
 
 
-def part_named(argument: str, value: Any, by_name: Mapping[str, Callable[[], Part]], base: type[Part]) -> Part:
+def part_named(
+    argument: str, value: Any, by_name: Mapping[str, Callable[[], Part]], base: type[Part]
+) -> Part:
     """Return a fresh part for a name or an object, or refuse with the names that exist."""
     if isinstance(value, base):
         return clone(value)
@@ -29,7 +31,9 @@ def part_named(argument: str, value: Any, by_name: Mapping[str, Callable[[], Par
     if isinstance(value, str):
         close = difflib.get_close_matches(value, by_name, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"{argument} must be one of {sorted(by_name)} or a {base.__name__}, got {value!r}.{hint}")
+        raise ValueError(
+            f"{argument} must be one of {sorted(by_name)} or a {base.__name__}, got {value!r}.{hint}"
+        )
     raise TypeError(
         f"{argument} must be a name ({', '.join(sorted(by_name))}) or a {base.__name__} object, "
         f"got {value!r} of type {type(value).__name__}."

@@ -97,7 +97,7 @@ class DenoisingAutoEncoder(ReconstructingEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _parts(self) -> dict[str, Part | None]:
+    def _parts(self) -> dict[str, Part]:
         corruption = part_named("corruption", self.corruption, corruptions.BY_NAME, Corruption)
         return {"posterior": Deterministic(), "corruption": corruption}
 
@@ -132,7 +132,9 @@ class DenoisingAutoEncoder(ReconstructingEstimator):
         array = self._check_X(X, reset=False)
         return self._to_user(self._restored(array))
 
-    def evaluate(self, X: ArrayLike, *, X_noisy: ArrayLike | None = None, random_state: int = 0) -> DenoisingRecord:
+    def evaluate(
+        self, X: ArrayLike, *, X_noisy: ArrayLike | None = None, random_state: int = 0
+    ) -> DenoisingRecord:
         """Measure reconstructions of clean rows and the restoration of noisy ones.
 
         Parameters
@@ -160,7 +162,7 @@ class DenoisingAutoEncoder(ReconstructingEstimator):
 
     def _corrupted(self, array: np.ndarray, random_state: int | None) -> np.ndarray:
         with seeded(self._draw_seed(random_state)):
-            noisy = self.model_.corruption(self._tensor(array, self._dtype))  # type: ignore[misc]
+            noisy = self.model_.corruption(self._tensor(array, self._dtype))
         return self.layout_.from_model(noisy.cpu().numpy())
 
     def _restored(self, array: np.ndarray) -> np.ndarray:

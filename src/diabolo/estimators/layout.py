@@ -34,7 +34,12 @@ class Layout:
 
     @classmethod
     def of(
-        cls, x_shape: tuple[int, ...], channel_axis: ChannelAxis, input_shape: tuple[int, ...] | None, *, signals: bool
+        cls,
+        x_shape: tuple[int, ...],
+        channel_axis: ChannelAxis,
+        input_shape: tuple[int, ...] | None,
+        *,
+        signals: bool,
     ) -> Layout:
         """Decide the layout of an array; ``signals`` says that the network reads 1-D signals."""
         flat = input_shape is not None and len(x_shape) == 2

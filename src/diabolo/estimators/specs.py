@@ -17,7 +17,7 @@ _ROOMS = ("networks", "posteriors", "likelihoods", "priors", "corruptions", "mod
 def to_spec(value: Any) -> Any:
     """Return a constructor argument as what JSON can hold."""
     if isinstance(value, Part):
-        params = {name: to_spec(v) for name, v in value.get_params(deep=False).items()}
+        params = {name: to_spec(v) for name, v in Part.get_params(value, deep=False).items()}
         return {"part": _qualified(type(value)), "params": params}
     if isinstance(value, tuple | list):
         return [to_spec(v) for v in value]
@@ -54,7 +54,9 @@ def _class(name: str, given: dict[str, type[Part]]) -> type[Part]:
         module = importlib.import_module(f"diabolo.{room}")
         if own in module.__all__:
             return getattr(module, own)
-        raise ModelFileError(f"the model needs the part {name!r}, which this version of diabolo lacks: upgrade diabolo.")
+        raise ModelFileError(
+            f"the model needs the part {name!r}, which this version of diabolo lacks: upgrade diabolo."
+        )
     if own not in given:
         raise ModelFileError(
             f"the model was built with a class of yours, {own!r}, and a file holds no code: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from diabolo import posteriors, priors
 from diabolo.contracts import Objective, Part
 from diabolo.estimators.base import Effort, LatentEstimator
 from diabolo.estimators.choices import part_named
+from diabolo.estimators.inputs import one_of, positive_integer
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
 from diabolo.likelihoods import Likelihood
@@ -145,10 +147,14 @@ class VAE(LatentEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        positive_integer("aggregate_rows", self.aggregate_rows)
+
     def _objective(self) -> Objective:
         return ELBO(self.beta)
 
-    def _parts(self) -> dict[str, Part | None]:
+    def _parts(self) -> dict[str, Part]:
         return {
             "posterior": part_named("posterior", self.posterior, posteriors.BY_NAME, Posterior),
             "prior": part_named("prior", self.prior, priors.BY_NAME, Prior),
@@ -175,7 +181,7 @@ class VAE(LatentEstimator):
         mean = self._blockwise(lambda b: model.encode(b).mean, x)
         scale = self._blockwise(lambda b: model.encode(b).variance.sqrt(), x)
         full = isinstance(model.posterior, posteriors.FullGaussian)
-        covariance = self._blockwise(lambda b: model.encode(b).covariance_matrix, x) if full else None
+        covariance = self._blockwise(lambda b: _covariance(model.encode(b)), x) if full else None
         return Encoding(mean, scale, covariance)
 
     def sample_codes(self, X: ArrayLike, n_draws: int = 1, *, random_state: int | None = None) -> np.ndarray:
@@ -194,6 +200,7 @@ class VAE(LatentEstimator):
         array of shape (n_draws, n_rows, n_components)
         """
         check_is_fitted(self)
+        positive_integer("n_draws", n_draws)
         array = self._check_X(X, reset=False)
         model, dtype = self._model_for(array.dtype)
         x = self._tensor(array, dtype)
@@ -229,36 +236,39 @@ class VAE(LatentEstimator):
         array of shape (n, ...), in X's units
         """
         check_is_fitted(self)
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-            raise ValueError(f"n must be a whole number, 1 or more, got {n!r}.")
+        positive_integer("n", n)
         for name, value, allowed in (
             ("latent", latent, ("prior", "aggregate")),
             ("observation", observation, ("draw", "mean")),
         ):
-            if value not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, got {value!r}.")
+            one_of(name, value, allowed)
         model = self.model_
         with torch.inference_mode(), seeded(self._draw_seed(random_state)):
-            z = model.prior().sample((n,)) if latent == "prior" else self._aggregate_codes(n)  # type: ignore[misc]
+            z = model.prior().sample((n,)) if latent == "prior" else self._aggregate_codes(n)
             blocks = []
             for block in z.split(_BLOCK_CODES // 4):
                 p = model.decode(block)
                 blocks.append(p.sample() if observation == "draw" else model.point(p))
-        return self._to_user(torch.cat(blocks).cpu().numpy())
+        drawn = self._to_user(torch.cat(blocks).cpu().numpy())
+        dtype = np.dtype(self._numpy_dtype)
+        whole = dtype.kind == "b" and observation == "mean"  # the mean of booleans is a probability
+        return drawn if whole else drawn.astype(dtype)
 
     def _aggregate_codes(self, n: int) -> Tensor:
         rows = torch.randint(len(self._aggregate), (n,), device=self._aggregate.device)
-        q = self.model_.posterior.distribution(self._aggregate[rows])  # type: ignore[union-attr, operator]
+        q = self.model_.posterior.distribution(self._aggregate[rows])
         return self.model_.draw(q, torch.randn_like(q.mean))
 
     def _after_fit(self, x: Tensor) -> None:
         if len(x) > self.aggregate_rows:
             order = np.random.default_rng(self.seed_).permutation(len(x))[: self.aggregate_rows]
             x = x[torch.from_numpy(np.sort(order)).to(x.device)]
-            self.choices_["aggregate"] = f"the aggregated posterior keeps {len(x)} of the training rows, drawn by seed"
+            self.choices_["aggregate"] = (
+                f"the aggregated posterior keeps {len(x)} of the training rows, drawn by seed"
+            )
         with torch.inference_mode():
-            head = self.model_.posterior.head  # type: ignore[union-attr]
-            parameters = [head(self.model_.features(block)) for block in x.split(4096)]  # type: ignore[operator]
+            head = self.model_.posterior.head
+            parameters = [head(self.model_.features(block)) for block in x.split(4096)]
         self._aggregate = torch.cat(parameters).clone()
 
     # -- likelihood ----------------------------------------------------------------------------
@@ -307,8 +317,10 @@ class VAE(LatentEstimator):
         estimate = self._estimate(array, n_draws)
         model, dtype = self._model_for(array.dtype)
         x = self._tensor(array, dtype)
-        prior = model.prior()  # type: ignore[misc]
-        rates = self._blockwise(lambda b: rate_per_dimension(model.encode(b), prior), x).mean(0, dtype=np.float64)
+        prior = model.prior()
+        rates = self._blockwise(lambda b: rate_per_dimension(model.encode(b), prior), x).mean(
+            0, dtype=np.float64
+        )
         codes = self.transform(array)
         distortion, rate = (float(t.double().mean()) for t in (estimate.distortion, estimate.rate))
         log_likelihood = estimate.log_likelihood.double()
@@ -326,16 +338,15 @@ class VAE(LatentEstimator):
             n_draws=n_draws,
             rate_per_dimension=tuple(rates.tolist()),
             active_units=active_units(torch.from_numpy(codes)),
-            mse=float(estimate.squared_error.double().mean() / np.prod(self.layout_.event)),
+            mse=float(estimate.squared_error.double().mean()) / math.prod(self.layout_.event),
             reconstruction_mse=float(self._squared_errors(array, self._decode(codes)).mean()),
-            is_density=model.likelihood.is_density(array),  # type: ignore[union-attr, operator]
+            is_density=model.likelihood.is_density(array),
             kl_is_exact=few.kl_is_exact,
         )
 
     def _estimate(self, X: ArrayLike, n_draws: int) -> LikelihoodEstimate:
         check_is_fitted(self)
-        if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 1:
-            raise ValueError(f"n_draws must be a whole number, 1 or more, got {n_draws!r}.")
+        positive_integer("n_draws", n_draws)
         array = self._check_X(X, reset=False)
         model, dtype = self._model_for(array.dtype)
         x = self._tensor(array, dtype)
@@ -357,3 +368,7 @@ class VAE(LatentEstimator):
     def _restore(self, tensors: dict[str, Tensor], *args: Any) -> None:
         super()._restore(tensors, *args)
         self._aggregate = tensors["aggregate"].to(self._device())
+
+
+def _covariance(q: Any) -> Tensor:
+    return q.covariance_matrix

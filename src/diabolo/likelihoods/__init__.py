@@ -1,5 +1,6 @@
 """How observations scatter around what the decoder says: p(x|z), and so the reconstruction loss."""
 
+from collections.abc import Callable
 from functools import partial
 
 from diabolo.likelihoods.base import Likelihood
@@ -9,7 +10,7 @@ from diabolo.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from diabolo.likelihoods.gaussian import Gaussian
 from diabolo.likelihoods.laplace import Laplace
 
-BY_NAME = {
+BY_NAME: dict[str, Callable[[], Likelihood]] = {
     "gaussian": Gaussian,
     "gaussian_per_feature": partial(Gaussian, scale="per_feature"),
     "laplace": Laplace,

@@ -57,18 +57,17 @@ def refuse_where(
     """Raise for the values that ``bad`` marks, shape (n_rows, *event)."""
     if not bad.any():
         return
-    counts = bad.sum(0)
-    columns = np.argwhere(np.atleast_1d(counts))
-    first = tuple(int(i) for i in columns[0])
-    label = first[0] if len(first) == 1 else first
-    column = f"{names[label]!r}" if names is not None and len(first) == 1 else f"{label}"
-    value = x[(np.argmax(bad[(slice(None), *first)]), *first)]
+    counts = bad.reshape(len(bad), -1).sum(0)
+    first = int(np.flatnonzero(counts)[0])
+    value = x.reshape(len(x), -1)[bad.reshape(len(bad), -1)[:, first].argmax(), first]
+    if x.ndim == 2:
+        column = repr(str(names[first])) if names is not None else str(first)
+    else:
+        column = str(tuple(int(i) for i in np.unravel_index(first, x.shape[1:])))
     raise ValueError(
         f"likelihood={likelihood!r} needs {needs}, but X has {int(counts.sum())} values outside, "
-        f"in {len(columns)} columns (first: column {column}, e.g. {value}): {instead}"
+        f"in {np.count_nonzero(counts)} columns (first: column {column}, e.g. {value}): {instead}"
     )
-
-
 
 
 def mean_logit(statistics: Statistics) -> Tensor:

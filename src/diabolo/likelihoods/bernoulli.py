@@ -31,7 +31,9 @@ class Bernoulli(Likelihood):
     def forward(self, outputs: Tensor) -> Independent:
         """Return the Bernoulli distributions with logits shift + outputs."""
         logits = self.shift + self.single(outputs)
-        return Independent(TorchBernoulli(logits=logits, validate_args=False), self.n_event_dims, validate_args=False)
+        return Independent(
+            TorchBernoulli(logits=logits, validate_args=False), self.n_event_dims, validate_args=False
+        )
 
     def is_density(self, x: np.ndarray) -> bool:
         """Whether all values are 0 or 1."""

@@ -48,7 +48,9 @@ class Categorical(Likelihood):
     def forward(self, outputs: Tensor) -> Independent:
         """Return the distributions over categories."""
         logits = (self.shift + outputs).movedim(-1 - self.n_event_dims, -1)
-        return Independent(TorchCategorical(logits=logits, validate_args=False), self.n_event_dims, validate_args=False)
+        return Independent(
+            TorchCategorical(logits=logits, validate_args=False), self.n_event_dims, validate_args=False
+        )
 
     def point(self, observation: Distribution) -> Tensor:
         """Return the most probable category of each value."""

@@ -37,15 +37,16 @@ class LocationScale(Likelihood):
     def build(self, sizes: Sizes, **shapes: Any) -> Self:
         """Make the scale."""
         words = ("learned", "per_feature", "data")
-        is_number = isinstance(self.scale, Real) and not isinstance(self.scale, bool)
-        if not (self.scale in words or (is_number and 0 < self.scale < math.inf)):
+        scale: Any = self.scale
+        is_number = isinstance(scale, Real) and not isinstance(scale, bool)
+        if not (scale in words or (is_number and 0 < scale < math.inf)):
             raise ValueError(
                 f"scale (of the {type(self).__name__} likelihood) must be a number above 0 in units of X, "
                 f"or one of {words}, got {self.scale!r}."
             )
         super().build(sizes)
         self.register_buffer("unit", torch.ones(sizes.event))
-        self.register_buffer("fixed", torch.full(sizes.event, 1.0 if self.scale in words else float(self.scale)))
+        self.register_buffer("fixed", torch.full(sizes.event, 1.0 if scale in words else float(scale)))
         if self.scale in ("learned", "per_feature"):
             self.log_scale = nn.Parameter(torch.zeros(sizes.event if self.per_feature else ()))
         if self.per_feature:

@@ -59,7 +59,9 @@ def compression_curve(
     pca_bits, pca_errors = _pca_curve(x, codes.shape[1])
     order = np.argsort(pca_bits)
     pca = np.interp(bits, pca_bits[order], pca_errors[order], left=np.nan, right=np.nan)
-    return CompressionCurve(tuple(steps.tolist()), tuple(bits.tolist()), tuple(errors.tolist()), tuple(pca.tolist()))
+    return CompressionCurve(
+        tuple(steps.tolist()), tuple(bits.tolist()), tuple(errors.tolist()), tuple(pca.tolist())
+    )
 
 
 def entropy_bits(cells: np.ndarray) -> float:

@@ -33,7 +33,9 @@ class LikelihoodEstimate:
 
 
 @torch.inference_mode()
-def importance_estimate(model: Model, x: Tensor, noise: Tensor, *, n_error_draws: int = 10) -> LikelihoodEstimate:
+def importance_estimate(
+    model: Model, x: Tensor, noise: Tensor, *, n_error_draws: int = 10
+) -> LikelihoodEstimate:
     """Estimate log p(x) of each row by importance sampling from the posterior.
 
     Parameters

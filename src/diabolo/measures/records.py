@@ -130,7 +130,11 @@ class GenerativeRecord(_Record):
             ("rows", f"{self.n_rows}"),
             ("elbo", f"{self.elbo:.3f} nats per row"),
             ("distortion", f"{self.distortion:.3f} nats per row"),
-            ("rate", f"{self.rate:.3f} nats per row" + ("" if self.kl_is_exact else "  (from draws, no closed form)")),
+            (
+                "rate",
+                f"{self.rate:.3f} nats per row"
+                + ("" if self.kl_is_exact else "  (from draws, no closed form)"),
+            ),
             (
                 "log_likelihood",
                 f"{self.log_likelihood:.3f} +- {self.log_likelihood_se:.3f} nats per row "
@@ -142,7 +146,9 @@ class GenerativeRecord(_Record):
             ("reconstruction_mse", f"{self.reconstruction_mse:.6g}  per value, z = posterior mean"),
         ]
         if not self.is_density:
-            lines.append(("note", "cross-entropy of values that are not binary: no density, compare with care"))
+            lines.append(
+                ("note", "cross-entropy of values that are not binary: no density, compare with care")
+            )
         return lines
 
 

@@ -45,6 +45,11 @@ class LatentModel(Model):
 
     shift: Tensor
     unit: Tensor
+    network: Any
+    posterior: Any
+    likelihood: Any
+    prior: Any
+    corruption: Any
 
     def __init__(
         self,
@@ -127,7 +132,11 @@ class LatentModel(Model):
         posterior = self.encode(seen)
         if noise is None:
             shape = (n_draws, len(x), self.sizes.n_components)
-            noise = torch.randn(shape, dtype=x.dtype, device=x.device) if self.posterior.has_density else x.new_empty(shape)
+            noise = (
+                torch.randn(shape, dtype=x.dtype, device=x.device)
+                if self.posterior.has_density
+                else x.new_empty(shape)
+            )
         z = self.draw(posterior, noise)
         prior = None if self.prior is None else self.prior()
         return Evaluation(x, z, posterior, prior, self.decode(z), context)

@@ -46,7 +46,9 @@ class Network(Part, ABC):
     def check_event(self, event: tuple[int, ...]) -> None:
         """Refuse observations of another shape than this architecture reads."""
         if self.n_event_dims is not None and len(event) != self.n_event_dims:
-            wanted = {2: "signals (channels, length)", 3: "images (channels, height, width)"}[self.n_event_dims]
+            wanted = {2: "signals (channels, length)", 3: "images (channels, height, width)"}[
+                self.n_event_dims
+            ]
             raise ValueError(
                 f"network={type(self).__name__} reads {wanted}, but one observation has the shape {event}: "
                 "give X as an array of that kind (see channel_axis and input_shape), or use network='mlp'."

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diabolo.networks.base import Network, activation_module
 
-_CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d}
-_TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
+_CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d}
+_TRANSPOSED: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
 
 
 @dataclass(frozen=True)
@@ -141,11 +142,10 @@ class ConvolutionalNetwork(Network):
         for layer in module.modules():
             if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
                 nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         return module
 
 
 def halvings(shape: tuple[int, ...], smallest: int) -> int:
     """How often a map can be halved until its shortest axis is about ``smallest``."""
     return max(1, round(math.log2(max(min(shape) / smallest, 1))))
-

@@ -30,5 +30,5 @@ class DCEC(ConvolutionalNetwork):
         for layer in module.modules():
             if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
                 nn.init.xavier_uniform_(layer.weight)
-                nn.init.zeros_(layer.bias)
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         return module

@@ -25,4 +25,6 @@ class Linear(Network):
 
     def decoder(self, n_inputs: int, event: tuple[int, ...], n_outputs: int) -> nn.Module:
         """Return one affine map."""
-        return nn.Sequential(nn.Linear(n_inputs, n_outputs * math.prod(event)), nn.Unflatten(1, (n_outputs, *event)))
+        return nn.Sequential(
+            nn.Linear(n_inputs, n_outputs * math.prod(event)), nn.Unflatten(1, (n_outputs, *event))
+        )

@@ -30,9 +30,12 @@ class ELBO(Objective):
         super().__init__()
         if not (isinstance(beta, Real) and beta >= 0):
             raise ValueError(f"beta must be a number, 0 or more (1 is the true ELBO), got {beta!r}.")
-        self.beta = beta
+        self.beta: float = beta
         self.n_draws = n_draws
 
     def forward(self, evaluation: Evaluation, progress: float = 1.0) -> dict[str, Tensor]:
         """Return ``distortion`` and ``weighted_rate``."""
-        return {"distortion": evaluation.distortion.mean(), "weighted_rate": self.beta * evaluation.rate.mean()}
+        return {
+            "distortion": evaluation.distortion.mean(),
+            "weighted_rate": self.beta * evaluation.rate.mean(),
+        }

@@ -5,6 +5,10 @@ from diabolo.posteriors.deterministic import Deterministic
 from diabolo.posteriors.diagonal_gaussian import DiagonalGaussian
 from diabolo.posteriors.full_gaussian import FullGaussian
 
-BY_NAME = {"diagonal_gaussian": DiagonalGaussian, "full_gaussian": FullGaussian, "deterministic": Deterministic}
+BY_NAME = {
+    "diagonal_gaussian": DiagonalGaussian,
+    "full_gaussian": FullGaussian,
+    "deterministic": Deterministic,
+}
 
 __all__ = ["Deterministic", "DiagonalGaussian", "FullGaussian", "Posterior"]

@@ -48,5 +48,5 @@ class Posterior(Part, ABC):
         """Return the distribution that rows of parameters describe."""
 
     @abstractmethod
-    def draw(self, q: Distribution, noise: Tensor) -> Tensor:
+    def draw(self, q: Any, noise: Tensor) -> Tensor:
         """Turn standard normal noise of shape (..., batch, n_components) into codes."""

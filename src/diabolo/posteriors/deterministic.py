@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
-from torch.distributions import Distribution
 
 from diabolo.distributions import Dirac
 from diabolo.posteriors.base import Posterior
@@ -25,6 +26,6 @@ class Deterministic(Posterior):
         """Return the point mass."""
         return Dirac(parameters)
 
-    def draw(self, q: Distribution, noise: Tensor) -> Tensor:
+    def draw(self, q: Any, noise: Tensor) -> Tensor:
         """Return the point for each row of noise."""
         return q.mean.expand_as(noise)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
-from torch.distributions import Distribution
 
 from diabolo.distributions import DiagonalNormal
 from diabolo.posteriors.base import LOG_SCALE_LIMIT, Posterior
@@ -24,6 +25,6 @@ class DiagonalGaussian(Posterior):
         mean, log_scale = parameters.chunk(2, dim=-1)
         return DiagonalNormal(mean, log_scale.clamp(-LOG_SCALE_LIMIT, LOG_SCALE_LIMIT).exp())
 
-    def draw(self, q: Distribution, noise: Tensor) -> Tensor:
+    def draw(self, q: Any, noise: Tensor) -> Tensor:
         """Return mu + sigma * noise."""
         return q.loc + q.scale * noise

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, MultivariateNormal
+from torch.distributions import MultivariateNormal
 
 from diabolo.posteriors.base import LOG_SCALE_LIMIT, Posterior
 
@@ -29,6 +31,6 @@ class FullGaussian(Posterior):
         tril = lower + torch.diag_embed(log_scale.clamp(-LOG_SCALE_LIMIT, LOG_SCALE_LIMIT).exp())
         return MultivariateNormal(mean, scale_tril=tril, validate_args=False)
 
-    def draw(self, q: Distribution, noise: Tensor) -> Tensor:
+    def draw(self, q: Any, noise: Tensor) -> Tensor:
         """Return mu + L noise."""
         return q.loc + (q.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)

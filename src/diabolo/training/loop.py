@@ -110,6 +110,7 @@ def train(
     FloatingPointError
         If the loss is not finite before any weights have proved good.
     """
+    objective.check(model)
     run = _Run(model, objective, plan, x_valid, context_valid or {})
     optimiser = optimiser or adam(model, plan.learning_rate)
     outcome = run.outcome
@@ -125,7 +126,7 @@ def train(
             seen = {name: tensor[rows] for name, tensor in (context or {}).items()}
             evaluation = model.evaluate(batch, seen, objective.n_draws)
             terms = objective(evaluation, step / plan.n_steps)
-            loss: Tensor = sum(terms.values())  # type: ignore[assignment]
+            loss: Tensor = sum(terms.values())
             value = loss.item()
             if not math.isfinite(value):
                 run.diverge(step)
@@ -164,7 +165,7 @@ def mean_terms(
         for rows in torch.arange(len(x)).split(_VALIDATION_ROWS):
             seen = {name: tensor[rows] for name, tensor in context.items()}
             evaluation = model.evaluate(x[rows], seen, objective.n_draws)
-            loss: Tensor = sum(objective(evaluation).values())  # type: ignore[assignment]
+            loss: Tensor = sum(objective(evaluation).values())
             terms = {"loss": loss.item(), **_quantities(evaluation)}
             for name, value in terms.items():
                 totals[name] = totals.get(name, 0.0) + value * len(rows) / len(x)

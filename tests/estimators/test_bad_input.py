@@ -1,0 +1,308 @@
+"""Every mistake gets a sentence: what, what it must be, what it got, the way out."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+
+from diabolo import (
+    VAE,
+    AutoEncoder,
+    DenoisingAutoEncoder,
+    DivergenceWarning,
+    InterruptedWarning,
+    ModelFileError,
+    load,
+)
+from diabolo.corruptions import Gaussian as GaussianNoise
+from diabolo.corruptions import Masking
+from diabolo.likelihoods import Categorical, Gaussian
+from diabolo.networks import MLP, Conv2d
+from diabolo.networks import Linear as LinearNetwork
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(40, 6))
+SMALL = {"network": MLP((8,)), "max_epochs": 2, "random_state": 0}
+
+
+def vae(**params):
+    return VAE(**{"n_components": 2, **SMALL, **params})
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return vae().fit(X)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (np.where(np.arange(240).reshape(40, 6) == 7, np.nan, X), "NaN"),
+        (np.where(np.arange(240).reshape(40, 6) == 7, np.inf, X), "infinity"),
+        (np.empty((0, 6)), "0 sample"),
+        (X[:1], "1 sample.*minimum of 2"),
+        (X[0], "Reshape your data"),
+        (np.array([["a", "b"], ["c", "d"]]), "bytes/strings"),
+        (X + 1j, "Complex data not supported"),
+        (sparse.csr_matrix(X), "[Ss]parse"),
+        (np.ones((40, 6)), "all its 40 rows are equal"),
+        (np.zeros((5, 4, 4, 4, 4)), "channel_axis"),
+    ],
+)
+def test_data_that_cannot_be_fitted(bad, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        vae().fit(bad)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_components": 0}, "n_components must be a whole number, 1 or more, got 0"),
+        ({"n_components": 2.5}, "n_components must be a whole number"),
+        ({"batch_size": 0}, "batch_size must be a whole number"),
+        ({"max_epochs": 0}, "max_epochs must be a whole number"),
+        ({"learning_rate": -1}, "learning_rate must be a number above 0, got -1"),
+        ({"validation_fraction": 1.0}, "validation_fraction.*early_stopping=False"),
+        ({"beta": -1}, "beta must be a number, 0 or more"),
+        ({"effort": "much"}, "effort must be one of .*'thorough'.*got 'much'"),
+        ({"scale": "row"}, "scale must be one of .*'column'"),
+        ({"likelihood": "gausian"}, "likelihood must be one of .* Did you mean 'gaussian'"),
+        ({"network": "conv3d"}, "network must be one of .* Did you mean 'conv"),
+        ({"posterior": "gaussian"}, "posterior must be one of"),
+        ({"prior": 3}, "prior must be a name .* or a Prior object, got 3 of type int"),
+        ({"posterior": "deterministic"}, "no density.*DiagonalGaussian"),
+        ({"likelihood": Gaussian(scale=-1.0)}, "scale .* must be a number above 0 in units of X"),
+        ({"network": Conv2d()}, "reads images.*network='mlp'"),
+        ({"network": MLP((8,), activation="rely")}, "activation must be one of"),
+        ({"network": LinearNetwork(), "n_components": 7}, "n_components must be at most .* n_features = 6"),
+        ({"input_shape": (2, 2)}, "input_shape must hold as many values as X has columns"),
+        ({"channel_axis": 5}, "channel_axis must name an axis of X"),
+        ({"aggregate_rows": 0}, "aggregate_rows must be a whole number"),
+    ],
+)
+def test_arguments_that_mean_nothing(params, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        vae(**params).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "data", "message"),
+    [
+        ("bernoulli", X, r"needs values in \[0, 1\].*values outside.*column.*likelihood='gaussian'"),
+        ("continuous_bernoulli", X * 9, r"needs values in \[0, 1\].*divide X by its largest value"),
+        ("categorical", X, "needs whole numbers.*OrdinalEncoder"),
+        (Categorical(2), RNG.integers(0, 4, (40, 6)), "whole numbers from 0 to 2 - 1.*raise n_categories"),
+    ],
+)
+def test_values_outside_the_support_name_the_column(likelihood, data, message):
+    with pytest.raises(ValueError, match=message):
+        vae(likelihood=likelihood).fit(data)
+
+
+def test_support_message_counts_and_uses_column_names():
+    pd = pytest.importorskip("pandas")
+    data = np.full((10, 2), 0.5)
+    data[:3, 1] = 2.0
+    data[0, 0] = 0.25
+    with pytest.raises(
+        ValueError, match="3 values outside, in 1 columns \\(first: column 'age', e.g. 2.0\\)"
+    ):
+        vae(likelihood="bernoulli").fit(pd.DataFrame(data, columns=["size", "age"]))
+
+
+@pytest.mark.parametrize(
+    ("corruption", "message"),
+    [
+        (GaussianNoise(0), "scale .* must be above 0"),
+        (Masking(1.5), "fraction must lie strictly between 0 and 1"),
+        ("gauss", "corruption must be one of .* Did you mean 'gaussian'"),
+    ],
+)
+def test_corruptions_that_mean_nothing(corruption, message):
+    with pytest.raises(ValueError, match=message):
+        DenoisingAutoEncoder(2, corruption=corruption, **SMALL).fit(X)
+
+
+def test_noisy_rows_must_match_the_clean_ones():
+    with pytest.raises(ValueError, match="X_noisy must have the shape of X"):
+        DenoisingAutoEncoder(2, **SMALL).fit(X, X_noisy=X[:-1])
+
+
+def test_use_of_a_fitted_model_with_wrong_arguments(fitted):
+    for call, message in [
+        (lambda: fitted.transform(X[:, :5]), "5 features.*expecting 6"),
+        (lambda: fitted.transform(X.reshape(40, 3, 2)), r"rows of the shape \(6,\)"),
+        (lambda: fitted.inverse_transform(np.zeros((3, 5))), "n_components = 2 columns, got 5"),
+        (lambda: fitted.sample(0), "n must be a whole number, 1 or more"),
+        (lambda: fitted.sample(3, latent="posterior"), r"latent must be one of \('prior', 'aggregate'\)"),
+        (lambda: fitted.sample(3, observation="mode"), "observation must be one of"),
+        (lambda: fitted.score_samples(X, n_draws=0), "n_draws must be a whole number"),
+        (lambda: fitted.sample_codes(X, n_draws=0), "n_draws must be a whole number"),
+        (lambda: fitted.interpolate(X[0], X[1], 1), "n must be 2 or more"),
+        (lambda: fitted.interpolate(X[:2], X[1]), "x0 must be one observation"),
+        (lambda: fitted.traverse(2, [0.0]), "dim must be a whole number from 0 to 1"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+def test_not_fitted_comes_first():
+    from sklearn.exceptions import NotFittedError
+
+    model = vae()
+    for call in (
+        model.transform,
+        model.inverse_transform,
+        model.score_samples,
+        model.evaluate,
+        model.reconstruct,
+    ):
+        with pytest.raises(NotFittedError):
+            call(np.full((2, 2), np.nan))
+    with pytest.raises(NotFittedError):
+        model.sample(2)
+    with pytest.raises(NotFittedError):
+        model.save("nowhere.diabolo")
+
+
+def test_constant_columns_train_and_are_named():
+    data = X.copy()
+    data[:, 3] = 7.0
+    for likelihood in ("gaussian", "gaussian_per_feature", "laplace"):
+        model = vae(likelihood=likelihood).fit(data)
+        assert "1 of 6 columns are constant" in model.choices_["constant_columns"]
+        assert model.choices_["constant_columns"].endswith(": 3")
+        assert np.isfinite(model.score_samples(data, n_draws=5)).all()
+    scales = vae(likelihood="gaussian_per_feature").fit(data).model_.likelihood.scales()
+    assert scales[3] == 1.0
+
+
+def test_columns_of_different_unit_warn_once_and_name_the_way_out():
+    data = X * np.array([1, 1, 1, 1, 1, 1000.0])
+    with pytest.warns(UserWarning, match="differ .*-fold.*scale='column'") as record:
+        AutoEncoder(2, **SMALL).fit(data)
+    assert len(record) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        AutoEncoder(2, scale="column", **SMALL).fit(data)
+        assert "per_feature" in vae(likelihood="auto").fit(data).choices_["likelihood"]
+
+
+class Explodes(MLP):
+    """Finite for some calls, not at the next."""
+
+    def encoder(self, event):
+        encoder, n_features = super().encoder(event)
+        calls = [0]
+
+        def hook(module, args, output):
+            calls[0] += 1
+            return output * float("nan") if calls[0] == self.after + 1 else output
+
+        encoder.register_forward_hook(hook)
+        return encoder, n_features
+
+    def __init__(self, after=30):
+        super().__init__((4,))
+        self.after = after
+
+
+def test_divergence_keeps_the_last_good_weights():
+    model = vae(network=Explodes(30), max_epochs=40, batch_size=20, early_stopping=False)
+    with pytest.warns(
+        DivergenceWarning, match="diverged after step 30 .*the weights of step 30 .*learning_rate"
+    ):
+        model.fit(X)
+    assert model.stopped_ == "diverged"
+    assert np.isfinite(model.transform(X)).all()
+
+
+def test_divergence_at_the_first_step_is_an_error():
+    with pytest.raises(FloatingPointError, match="not a finite number at step 1.*learning_rate"):
+        vae(network=Explodes(0), early_stopping=False).fit(X)
+
+
+class Interrupts(MLP):
+    """The user presses Ctrl-C at the 25th batch."""
+
+    def encoder(self, event):
+        encoder, n_features = super().encoder(event)
+        calls = [0]
+
+        def hook(module, args):
+            calls[0] += 1
+            if calls[0] == 25:
+                raise KeyboardInterrupt
+
+        encoder.register_forward_pre_hook(hook)
+        return encoder, n_features
+
+    def __init__(self):
+        super().__init__((4,))
+
+
+def test_an_interrupted_fit_leaves_a_usable_model(tmp_path):
+    model = vae(network=Interrupts(), max_epochs=50, batch_size=20, early_stopping=False)
+    with pytest.warns(InterruptedWarning, match="interrupted at step 24; the model is usable"):
+        model.fit(X)
+    assert model.stopped_ == "interrupted"
+    assert model.n_steps_ == 24
+    assert np.isfinite(model.score_samples(X, n_draws=3)).all()
+    assert model.sample(3, latent="aggregate").shape == (3, 6)
+
+
+def test_a_class_of_the_users_own_must_be_given_to_load(tmp_path):
+    path = vae(network=Interrupts(), max_epochs=1).fit(X).save(tmp_path / "own.diabolo")
+    with pytest.raises(ModelFileError, match=r"class of yours, 'Interrupts'.*parts=\[Interrupts\]"):
+        load(path)
+    assert load(path, parts=[Interrupts]).transform(X).shape == (40, 2)
+
+
+def test_damaged_and_foreign_files_are_refused(fitted, tmp_path):
+    path = fitted.save(tmp_path / "model.diabolo")
+    content = path.read_bytes()
+    for name, damaged in {
+        "cut": content[: len(content) // 2],
+        "flipped": content[:-40] + bytes([content[-40] ^ 1]) + content[-39:],
+        "foreign": b"\x89PNG" + content,
+    }.items():
+        (tmp_path / name).write_bytes(damaged)
+        with pytest.raises(ModelFileError, match=name):
+            load(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="nothing.diabolo"):
+        load(tmp_path / "nothing.diabolo")
+    with pytest.raises(OSError, match="missing"):
+        fitted.save(tmp_path / "missing" / "model.diabolo")
+
+
+def test_an_argument_that_no_file_can_hold_is_refused_when_saved(tmp_path):
+    model = vae().fit(X)
+    model.set_params(input_shape=object())
+    with pytest.raises(ValueError, match="cannot be saved"):
+        model.save(tmp_path / "model.diabolo")
+
+
+def test_global_state_is_left_alone():
+    torch.manual_seed(3)
+    np.random.seed(3)
+    before = (
+        torch.get_rng_state(),
+        np.random.get_state()[1].copy(),
+        torch.get_num_threads(),
+        torch.get_default_dtype(),
+    )
+    model = vae().fit(X)
+    model.sample(3)
+    model.score_samples(X, n_draws=3)
+    model.sample_codes(X)
+    after = (
+        torch.get_rng_state(),
+        np.random.get_state()[1],
+        torch.get_num_threads(),
+        torch.get_default_dtype(),
+    )
+    assert (before[0] == after[0]).all()
+    assert (before[1] == after[1]).all()
+    assert before[2:] == after[2:]

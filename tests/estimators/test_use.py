@@ -1,0 +1,270 @@
+"""What a user does with a fitted model, on tables, images and signals."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+
+from diabolo import VAE, AutoEncoder, DenoisingAutoEncoder, load
+from diabolo.corruptions import SaltAndPepper
+from diabolo.likelihoods import Gaussian
+from diabolo.networks import MLP, Conv1d, Conv2d
+
+RNG = np.random.default_rng(0)
+DIGITS = load_digits().images
+QUICK = {"max_epochs": 2, "random_state": 0, "batch_size": 32}
+
+SHAPES = {
+    "table": (RNG.normal(size=(50, 5)), {}, (5,)),
+    "grey": (RNG.random((50, 9, 11)), {"network": Conv2d((4,))}, (1, 9, 11)),
+    "colour, last": (RNG.random((50, 8, 10, 3)), {"network": Conv2d((4,))}, (3, 8, 10)),
+    "colour, first": (RNG.random((50, 3, 8, 10)), {"network": Conv2d((4,)), "channel_axis": 1}, (3, 8, 10)),
+    "flat images": (RNG.random((50, 64)), {"network": Conv2d((4,)), "input_shape": (8, 8)}, (1, 8, 8)),
+    "signals by network": (RNG.normal(size=(50, 40)), {"network": Conv1d((4, 4))}, (1, 40)),
+    "signals by axis": (RNG.normal(size=(50, 40)), {"channel_axis": None}, (1, 40)),
+    "signals, channels last": (RNG.normal(size=(50, 40, 2)), {"channel_axis": -1}, (2, 40)),
+    "bytes": (RNG.integers(0, 255, (50, 8, 8), dtype=np.uint8), {}, (1, 8, 8)),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("cls", [AutoEncoder, VAE])
+def test_any_shape_goes_in_and_comes_out(name, cls):
+    X, params, event = SHAPES[name]
+    model = cls(3, **QUICK, **params).fit(X)
+    assert model.layout_.event == event
+    Z = model.transform(X)
+    assert Z.shape == (50, 3)
+    for out in (model.inverse_transform(Z), model.reconstruct(X)):
+        assert out.shape == X.shape
+        assert out.dtype == X.dtype
+    assert model.interpolate(X[0], X[1], 4).shape == (4, *X.shape[1:])
+    assert model.traverse(1, [-1, 0, 1]).shape == (3, *X.shape[1:])
+    if cls is VAE:
+        assert model.sample(7, latent="aggregate").shape == (7, *X.shape[1:])
+        assert model.sample(7, observation="mean").dtype == X.dtype
+        assert model.sample_codes(X, 4).shape == (4, 50, 3)
+
+
+def test_layout_is_the_same_image_however_it_is_given():
+    X = RNG.random((40, 8, 10, 3))
+    last = AutoEncoder(2, network=Conv2d((4,)), **QUICK).fit(X)
+    first = AutoEncoder(2, network=Conv2d((4,)), channel_axis=1, **QUICK).fit(np.moveaxis(X, -1, 1))
+    np.testing.assert_array_equal(last.transform(X), first.transform(np.moveaxis(X, -1, 1)))
+    np.testing.assert_array_equal(
+        np.moveaxis(last.reconstruct(X), -1, 1), first.reconstruct(np.moveaxis(X, -1, 1))
+    )
+
+
+@pytest.fixture(scope="module")
+def vae():
+    return VAE(4, max_epochs=20, random_state=0).fit(DIGITS[:500])
+
+
+def test_score_samples_keeps_rows_independent(vae):
+    X = DIGITS[:40]
+    whole = vae.score_samples(X, n_draws=20)
+    order = RNG.permutation(40)
+    np.testing.assert_allclose(vae.score_samples(X[order], n_draws=20), whole[order], rtol=1e-10)
+    np.testing.assert_allclose(vae.score_samples(X[7:9], n_draws=20), whole[7:9], rtol=1e-10)
+    assert whole.dtype == np.float64
+    np.testing.assert_array_equal(whole, vae.score_samples(X, n_draws=20))
+
+
+def test_score_samples_does_not_depend_on_blocks(vae, monkeypatch):
+    whole = vae.score_samples(DIGITS[:30], n_draws=10)
+    monkeypatch.setattr("diabolo.estimators.vae._BLOCK_CODES", 30)
+    np.testing.assert_allclose(vae.score_samples(DIGITS[:30], n_draws=10), whole, rtol=1e-10)
+
+
+def test_score_is_in_units_of_x():
+    """Data in other units move log p(x) by the Jacobian, and nothing else."""
+    X = DIGITS[:300].reshape(300, -1)
+    a = VAE(3, network=MLP((16,)), likelihood="gaussian", max_epochs=10, random_state=0).fit(X)
+    b = VAE(3, network=MLP((16,)), likelihood="gaussian", max_epochs=10, random_state=0).fit(X * 8)
+    difference = a.score_samples(X, 20) - b.score_samples(X * 8, 20)
+    # rows of other values have other draws: what is left is the noise of the estimates
+    assert difference.mean() == pytest.approx(64 * np.log(8), abs=5 * difference.std() / 300**0.5)
+    assert difference.std() < 1
+
+
+def test_the_likelihood_of_one_gaussian_column_is_right():
+    """With a weight of the rate so large that codes carry nothing, p(x) is N(mean, scale)."""
+    X = 3 + 2 * RNG.normal(size=(4000, 1))
+    vae = VAE(1, beta=100.0, likelihood="gaussian", network=MLP((4,)), random_state=0).fit(X)
+    expected = norm(X.mean(), X.std()).logpdf(X[:, 0]).mean()
+    assert vae.score(X) == pytest.approx(expected, abs=0.02)
+
+
+def test_linear_vae_approaches_probabilistic_pca():
+    basis = RNG.normal(size=(2, 8)) * [[2.0], [1.0]]
+    X = RNG.normal(size=(2000, 2)) @ basis + 0.5 * RNG.normal(size=(2000, 8))
+    vae = VAE(
+        2, network="linear", likelihood="gaussian", early_stopping=False, learning_rate=1e-2, random_state=0
+    ).fit(X)
+    assert vae.score(X) == pytest.approx(PCA(2).fit(X).score(X), abs=0.03)
+    assert vae.model_.likelihood.scales()[0].item() == pytest.approx(0.5, rel=0.05)
+
+
+def test_encode_gives_mean_and_scale(vae):
+    q = vae.encode(DIGITS[:20])
+    np.testing.assert_array_equal(q.mean, vae.transform(DIGITS[:20]))
+    assert q.scale.shape == (20, 4)
+    assert q.covariance is None
+    codes = vae.sample_codes(DIGITS[:20], 4000, random_state=1)
+    np.testing.assert_allclose(codes.mean(0), q.mean, atol=5 * q.scale.max() / 4000**0.5)
+    np.testing.assert_allclose(codes.std(0), q.scale, rtol=0.1)
+    assert not np.array_equal(codes[0], codes[1])
+
+
+def test_full_covariance_codes_have_the_covariance_that_encode_says():
+    model = VAE(3, posterior="full_gaussian", max_epochs=20, random_state=0).fit(DIGITS[:300])
+    q = model.encode(DIGITS[:2])
+    codes = model.sample_codes(DIGITS[:2], 20000, random_state=0)
+    empirical = np.cov(codes[:, 0].T)
+    scale = np.sqrt(np.diag(q.covariance[0]))
+    np.testing.assert_allclose(
+        empirical / np.outer(scale, scale), q.covariance[0] / np.outer(scale, scale), atol=0.04
+    )
+
+
+def test_option_1_draws_from_the_mixture_of_training_posteriors(vae):
+    q = vae.encode(DIGITS[:500].astype(np.float32))
+    z = vae._aggregate_codes(40000).numpy()
+    mean, variance = q.mean.mean(0), (q.scale**2 + q.mean**2).mean(0) - q.mean.mean(0) ** 2
+    np.testing.assert_allclose(z.mean(0), mean, atol=5 * np.sqrt(variance.max() / 40000))
+    np.testing.assert_allclose(z.var(0), variance, rtol=0.05)
+
+
+def test_aggregate_keeps_a_seeded_subset_and_says_so():
+    model = VAE(2, aggregate_rows=50, **QUICK).fit(DIGITS[:200])
+    assert model._aggregate.shape[0] == 50
+    assert "50 of the training rows" in model.choices_["aggregate"]
+
+
+def test_sampling_repeats_and_varies_with_the_seed(vae):
+    np.testing.assert_array_equal(vae.sample(5, random_state=1), vae.sample(5, random_state=1))
+    assert not np.array_equal(vae.sample(5, random_state=1), vae.sample(5, random_state=2))
+    assert not np.array_equal(vae.sample(5, observation="mean"), vae.sample(5, observation="draw"))
+
+
+def test_evaluate_adds_up(vae):
+    record = vae.evaluate(DIGITS[500:600], n_draws=50)
+    assert record.elbo == pytest.approx(-(record.rate + record.distortion))
+    assert sum(record.rate_per_dimension) == pytest.approx(record.rate, rel=1e-6)
+    assert record.log_likelihood >= record.elbo
+    assert record.mse > record.reconstruction_mse
+    assert record.kl_is_exact
+    assert record.is_density
+    X = DIGITS[500:600]
+    assert record.reconstruction_mse == pytest.approx(np.square(vae.reconstruct(X) - X).mean())
+    assert set(record.as_dict()) > {
+        "elbo",
+        "rate",
+        "distortion",
+        "log_likelihood",
+        "log_likelihood_se",
+        "compression",
+    }
+    assert "nats per row" in str(record)
+
+
+def test_grey_cross_entropy_is_called_no_density():
+    model = VAE(2, likelihood="bernoulli", **QUICK).fit(DIGITS[:100] / 16)
+    assert not model.evaluate(DIGITS[:50] / 16).is_density
+    assert "no density" in str(model.evaluate(DIGITS[:50] / 16))
+    binary = (DIGITS[:100] > 8).astype(float)
+    automatic = VAE(2, **QUICK).fit(binary)
+    assert "every value is 0 or 1" in automatic.choices_["likelihood"]
+    assert automatic.evaluate(binary).is_density
+
+
+@pytest.mark.parametrize("keep", ["save", "pickle"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        AutoEncoder(3, likelihood="absolute_error", **QUICK),
+        DenoisingAutoEncoder(3, corruption=SaltAndPepper(0.2), **QUICK),
+        VAE(3, posterior="full_gaussian", likelihood=Gaussian("per_feature"), network=MLP((7,)), **QUICK),
+        VAE(3, likelihood="categorical", **QUICK),
+    ],
+    ids=lambda m: type(m).__name__,
+)
+def test_a_model_comes_back_the_same(model, keep, tmp_path):
+    X = DIGITS[:80]
+    model.fit(X)
+    again = load(model.save(tmp_path / "m.diabolo")) if keep == "save" else pickle.loads(pickle.dumps(model))
+    assert type(again) is type(model)
+    assert repr(again) == repr(model)
+    assert again.history_ == model.history_
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+    np.testing.assert_array_equal(again.reconstruct(X), model.reconstruct(X))
+    if isinstance(model, VAE):
+        np.testing.assert_array_equal(again.score_samples(X, 5), model.score_samples(X, 5))
+        np.testing.assert_array_equal(
+            again.sample(4, latent="aggregate"), model.sample(4, latent="aggregate")
+        )
+    if isinstance(model, DenoisingAutoEncoder):
+        np.testing.assert_array_equal(again.denoise(X), model.denoise(X))
+
+
+def test_denoising_beats_doing_nothing_and_learns_from_real_pairs():
+    X = DIGITS[:600]
+    noisy = X + 4 * RNG.normal(size=X.shape)
+    model = DenoisingAutoEncoder(12, network=MLP((64,)), max_epochs=60, random_state=0).fit(X, X_noisy=noisy)
+    unseen = DIGITS[600:700] + 4 * RNG.normal(size=(100, 8, 8))
+    restored = model.denoise(unseen)
+    assert np.square(restored - DIGITS[600:700]).mean() < 0.6 * np.square(unseen - DIGITS[600:700]).mean()
+    assert restored.min() >= X.min()
+    assert restored.max() <= X.max()
+
+
+def test_default_noise_is_a_quarter_of_the_deviation():
+    model = DenoisingAutoEncoder(2, **QUICK).fit(DIGITS[:300])
+    deviation = np.sqrt(DIGITS[:300].var(0).mean())
+    noise = model.corrupt(DIGITS[:300], random_state=0) - DIGITS[:300]
+    assert noise.std() == pytest.approx(deviation / 4, rel=0.02)
+
+
+def test_held_out_rows_choose_the_weights():
+    model = AutoEncoder(4, max_epochs=30, random_state=0).fit(DIGITS[:300])
+    best = min(model.history_, key=lambda row: row["val_loss"])
+    assert model.best_step_ == best["step"]
+    given = AutoEncoder(4, max_epochs=3, random_state=0).fit(DIGITS[:300], X_val=DIGITS[300:400])
+    assert "val_loss" in given.history_[0]
+    assert "val_loss" not in AutoEncoder(4, early_stopping=False, **QUICK).fit(DIGITS[:300]).history_[0]
+
+
+def test_warm_start_goes_on_and_refit_forgets():
+    model = AutoEncoder(4, warm_start=True, early_stopping=False, **QUICK).fit(DIGITS[:200])
+    steps, score = model.n_steps_, model.score(DIGITS[:200])
+    model.fit(DIGITS[:200])
+    assert model.n_steps_ == 2 * steps
+    assert model.score(DIGITS[:200]) > score
+    fresh = AutoEncoder(4, early_stopping=False, **QUICK).fit(DIGITS[:200]).fit(DIGITS[:200])
+    assert fresh.n_steps_ == steps
+
+
+def test_partial_fit_learns_in_pieces():
+    model = AutoEncoder(4, random_state=0)
+    for _ in range(5):
+        model.partial_fit(DIGITS[:200])
+    first = model.score(DIGITS[:200])
+    for _ in range(20):
+        model.partial_fit(DIGITS[:200])
+    assert model.score(DIGITS[:200]) > first
+
+
+def test_data_far_from_zero_keep_their_precision():
+    X = 1e8 + RNG.normal(size=(300, 4)) @ RNG.normal(size=(4, 4))
+    ae = AutoEncoder(4, network="linear", early_stopping=False, random_state=0).fit(X)
+    assert ae.evaluate(X).explained_variance > 0.99
+
+
+def test_effort_is_a_budget_of_steps():
+    model = AutoEncoder(2, network=MLP((4,)), early_stopping=False, random_state=0).fit(DIGITS[:150])
+    assert model.n_steps_ == 2000
+    assert model.stopped_ == "budget"
