@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from diabolo import likelihoods, networks
-from diabolo.contracts import Objective, Sizes, Statistics
+from diabolo.contracts import Objective, Part, Sizes, Statistics
 from diabolo.estimators import choices
 from diabolo.estimators.inputs import DTYPES, checked_array, one_of, positive_integer, training_dtype
 from diabolo.estimators.layout import Layout

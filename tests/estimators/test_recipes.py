@@ -1,0 +1,32 @@
+"""Every recipe fits, and its docstring cites where it comes from."""
+
+import inspect
+import re
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.decomposition import FactorAnalysis
+
+from diabolo import recipes
+
+X = load_digits().images[:120] / 16
+
+
+@pytest.mark.parametrize("name", recipes.__all__)
+def test_recipe(name):
+    recipe = getattr(recipes, name)
+    assert re.search(r"\d{4}|factor analysis", recipe.__doc__)
+    assert len(inspect.getsource(recipe).splitlines()) <= 10
+    model = recipe(3, max_epochs=2, random_state=0).fit(X)
+    assert np.isfinite(model.transform(X)).all()
+    assert model.transform(X).shape == (120, 3)
+
+
+def test_factor_analysis_approaches_its_oracle():
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(1500, 2)) @ (2 * rng.normal(size=(2, 6))) + rng.normal(
+        size=(1500, 6)
+    ) * np.linspace(0.3, 1.5, 6)
+    model = recipes.factor_analysis(2, learning_rate=1e-2, random_state=0).fit(data)
+    assert model.score(data) == pytest.approx(FactorAnalysis(2, tol=1e-6).fit(data).score(data), abs=0.05)
