@@ -57,6 +57,8 @@ class Statistics:
         >>> s.mean.tolist(), s.deviation.tolist()
         ([1.0, 5.0], [1.0, 0.0])
         """
+        if scale not in ("global", "column"):
+            raise ValueError(f"scale must be 'global' or 'column', got {scale!r}.")
         rows = max(1, _BLOCK_VALUES // max(1, x[0].numel()))
         mean = sum(block.double().sum(0) for block in x.split(rows)) / len(x)
         variance = sum((block.double() - mean).square().sum(0) for block in x.split(rows)) / len(x)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
@@ -41,6 +43,11 @@ class DiagonalNormal(Independent):
     def scale(self) -> Tensor:
         """Standard deviations, shape (*batch, *event)."""
         return self.base_dist.scale
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> DiagonalNormal:
+        """Return the same distribution with a larger batch shape."""
+        shape = torch.Size(batch_shape) + self.event_shape
+        return DiagonalNormal(self.loc.expand(shape), self.scale.expand(shape), len(self.event_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats, shape (*batch)."""

@@ -19,7 +19,8 @@ class Gaussian(LocationScale):
         Standard deviation in units of X (of each column's deviation under the estimator's
         ``scale="column"``). ``"learned"``: one for all values (sigma-VAE, Rybkin et al. 2021; with
         a linear network, probabilistic PCA). ``"per_feature"``: one learned for each column (as
-        factor analysis does); a constant column keeps the scale 1. ``"data"``: fixed at the
+        factor analysis does); a constant column keeps the scale it
+        starts with (1 where each column has its own). ``"data"``: fixed at the
         deviation of the data, which makes the objective the plain squared error. A learned scale
         never falls below 1e-4 of the deviation of the data.
     """

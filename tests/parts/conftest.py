@@ -1,0 +1,155 @@
+"""Examples of every part, and the fixtures that compose them. A new part needs a line here."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from diabolo import corruptions, likelihoods, networks, objectives, posteriors, priors
+from diabolo.contracts import Sizes, Statistics
+from diabolo.models import LatentModel
+
+ROOMS = {
+    "corruption": corruptions,
+    "likelihood": likelihoods,
+    "network": networks,
+    "objective": objectives,
+    "posterior": posteriors,
+    "prior": priors,
+}
+
+#: For each room: a name, and how to make that part. test_part_contract.py fails where one is missing.
+EXAMPLES = {
+    "network": {
+        "linear": networks.Linear,
+        "mlp": lambda: networks.MLP((8, 5), activation="tanh"),
+        "conv1d": lambda: networks.Conv1d((4, 6), kernel_size=3, activation="silu"),
+        "conv2d": lambda: networks.Conv2d((4, 6), activation="elu"),
+        "dcec": networks.DCEC,
+    },
+    "posterior": {
+        "diagonal": posteriors.DiagonalGaussian,
+        "full": posteriors.FullGaussian,
+        "deterministic": posteriors.Deterministic,
+    },
+    "prior": {"standard": priors.StandardNormal},
+    "likelihood": {
+        "gaussian": likelihoods.Gaussian,
+        "gaussian_per_feature": lambda: likelihoods.Gaussian("per_feature"),
+        "gaussian_data": lambda: likelihoods.Gaussian("data"),
+        "laplace": lambda: likelihoods.Laplace(0.5),
+        "laplace_learned": likelihoods.Laplace,
+        "bernoulli": likelihoods.Bernoulli,
+        "continuous_bernoulli": likelihoods.ContinuousBernoulli,
+        "categorical": lambda: likelihoods.Categorical(4),
+    },
+    "corruption": {
+        "gaussian": lambda: corruptions.Gaussian(0.3),
+        "gaussian_data": corruptions.Gaussian,
+        "masking": lambda: corruptions.Masking(0.4, value=0.5),
+        "salt_and_pepper": lambda: corruptions.SaltAndPepper(0.2),
+    },
+    "objective": {
+        "elbo": lambda: objectives.ELBO(2.5, n_draws=2),
+        "reconstruction": objectives.Reconstruction,
+    },
+}
+EVENTS = {"table": (6,), "signal": (2, 20), "image": (1, 12, 9)}
+
+
+def pytest_generate_tests(metafunc):
+    """Run a test that asks for ``make_<room>``, or for ``make_part``, with every example."""
+    for name in metafunc.fixturenames:
+        room = name.removeprefix("make_")
+        if name == "make_part":
+            examples = {f"{r}-{k}": make for r, each in EXAMPLES.items() for k, make in each.items()}
+        elif name.startswith("make_") and room in EXAMPLES:
+            examples = EXAMPLES[room]
+        else:
+            continue
+        metafunc.parametrize(name, list(examples.values()), ids=list(examples))
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    state = torch.get_rng_state()
+    torch.default_generator.manual_seed(0)  # torch.manual_seed formats a stack each time, for CUDA
+    yield
+    torch.set_rng_state(state)
+
+
+@pytest.fixture(scope="session")
+def rooms():
+    return ROOMS
+
+
+@pytest.fixture(scope="session")
+def examples():
+    return EXAMPLES
+
+
+@pytest.fixture(scope="session")
+def events():
+    return EVENTS
+
+
+@pytest.fixture(scope="session")
+def rows():
+    """Return a function that draws rows which suit a likelihood, shape (n_rows, *event)."""
+
+    def rows(likelihood, event, n_rows=12, dtype=torch.float32, seed=3):
+        uniform = torch.rand((n_rows, *event), dtype=dtype, generator=torch.Generator().manual_seed(seed))
+        if isinstance(likelihood, likelihoods.Bernoulli):
+            return uniform.round()
+        if isinstance(likelihood, likelihoods.ContinuousBernoulli):
+            return uniform
+        if isinstance(likelihood, likelihoods.Categorical):
+            return (uniform * (likelihood.n_categories or 3)).floor()
+        return 3 + 2 * uniform.logit(eps=1e-3)
+
+    return rows
+
+
+@pytest.fixture(scope="session")
+def event_for():
+    """Return a function that gives a shape of observation that a network reads."""
+    kinds = {None: "table", 2: "signal", 3: "image"}
+    return lambda network: EVENTS[kinds[network.n_event_dims]]
+
+
+@pytest.fixture(scope="session")
+def compose(event_for):
+    """Return a function that builds a small model around the parts that are given, in eval mode."""
+
+    def compose(
+        x=None, *, network=None, posterior=None, likelihood=None, prior=..., corruption=None, **options
+    ):
+        network = network or networks.MLP((8,), activation="tanh")
+        posterior = posterior or posteriors.DiagonalGaussian()
+        likelihood = likelihood or likelihoods.Gaussian()
+        if prior is ...:
+            prior = priors.StandardNormal() if posterior.has_density else None
+        event = options.get("event") or (event_for(network) if x is None else tuple(x.shape[1:]))
+        model = LatentModel(network, posterior, likelihood, prior, corruption)
+        model.build(Sizes(event, options.get("n_components", 2)))
+        model.to(options.get("dtype") or (torch.float32 if x is None else x.dtype))
+        if x is not None:
+            model.start(Statistics.of(x))
+        return model.eval()
+
+    return compose
+
+
+@pytest.fixture(scope="session")
+def hermite():
+    """Return Gauss-Hermite noise (n**d, 1, d) and its log-weights (n**d,) for N(0, I), in float64."""
+
+    def hermite(n, d):
+        nodes, weights = np.polynomial.hermite_e.hermegauss(n)
+        axes = [torch.as_tensor(nodes)] * d
+        log_weights = [torch.as_tensor(np.log(weights / math.sqrt(2 * math.pi)))] * d
+        grid = torch.cartesian_prod(*axes).reshape(-1, d)
+        return grid.unsqueeze(1), torch.cartesian_prod(*log_weights).reshape(-1, d).sum(-1)
+
+    return hermite

@@ -1,0 +1,234 @@
+"""Every likelihood sums or integrates to 1 over x, starts at the data, agrees with scipy and refuses."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from sklearn.base import clone
+
+from diabolo.contracts import Sizes, Statistics
+from diabolo.likelihoods import (
+    BY_NAME,
+    Bernoulli,
+    Categorical,
+    ContinuousBernoulli,
+    Gaussian,
+    Laplace,
+)
+from diabolo.likelihoods.location_scale import SCALE_FLOOR, LocationScale
+
+
+def started(likelihood, x, **statistics):
+    s = Statistics.of(x, **statistics)
+    likelihood = clone(likelihood).resolve(s).build(Sizes(tuple(x.shape[1:]), 2)).double()
+    likelihood.start(s)
+    return likelihood
+
+
+def axis_rule(likelihood, centre):
+    """Return nodes and weights that integrate over all values of one column."""
+    if isinstance(likelihood, Bernoulli):
+        return np.array([0.0, 1.0]), np.ones(2)
+    if isinstance(likelihood, Categorical):
+        return np.arange(likelihood.n_categories) * 1.0, np.ones(likelihood.n_categories)
+    nodes, weights = np.polynomial.legendre.leggauss(100)
+    edges = [0, 1]
+    if isinstance(likelihood, LocationScale):  # split at the kink of the Laplace density
+        far = 40 * float(likelihood.scales().max().detach())
+        edges = [centre - far, centre, centre + far]
+    pieces = [(0.5 * (b - a) * (nodes + 1) + a, 0.5 * (b - a) * weights) for a, b in pairwise(edges)]
+    return np.concatenate([n for n, _ in pieces]), np.concatenate([w for _, w in pieces])
+
+
+@pytest.mark.parametrize("size", [0.0, 1.0, 12.0])
+def test_integrates_to_one_over_two_columns(make_likelihood, rows, size):
+    likelihood = started(make_likelihood(), rows(make_likelihood(), (2,)))
+    outputs = size * torch.randn(likelihood.n_outputs, 2, dtype=torch.float64)
+    p = likelihood(outputs.unsqueeze(0))
+    centre = likelihood.point(p)[0].detach()
+    (x0, w0), (x1, w1) = (axis_rule(likelihood, float(c)) for c in centre)
+    grid = torch.cartesian_prod(torch.as_tensor(x0), torch.as_tensor(x1))
+    weights = torch.cartesian_prod(torch.as_tensor(w0), torch.as_tensor(w1)).prod(-1)
+    assert float((weights * p.log_prob(grid).exp()).sum().detach()) == pytest.approx(1, abs=1e-10)
+
+
+def test_bernoulli_sums_to_one_over_all_binary_images(rows):
+    likelihood = started(Bernoulli(), rows(Bernoulli(), (1, 3, 3)))
+    images = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.float64)] * 9).reshape(-1, 1, 3, 3)
+    total = likelihood(3 * torch.randn(1, 1, 3, 3, dtype=torch.float64)).log_prob(images).exp().sum()
+    assert abs(float(total) - 1) < 1e-14
+
+
+def test_the_whole_model_sums_to_one_over_all_binary_rows(compose, rows, hermite):
+    """Sum over x of p(x) = E_p(z) p(x|z), with the quadrature over z outside the sum."""
+    model = compose(rows(Bernoulli(), (6,), dtype=torch.float64), likelihood=Bernoulli())
+    x = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.float64)] * 6)
+    z, log_weights = hermite(8, 2)
+    with torch.no_grad():
+        log_p = torch.logsumexp(log_weights[:, None] + model.decode(z).log_prob(x), 0)
+    assert log_p.shape == (64,)
+    assert float(log_p.exp().sum()) == pytest.approx(1, abs=1e-13)
+
+
+def test_reconstruction_is_the_mean_or_the_mode(make_likelihood, rows):
+    likelihood = started(make_likelihood(), rows(make_likelihood(), (2,)))
+    p = likelihood(torch.randn(5, likelihood.n_outputs, 2, dtype=torch.float64))
+    x = p.sample((20_000,)).double()
+    if isinstance(likelihood, Categorical):
+        expected = [[np.bincount(x[:, i, j].long()).argmax() for j in range(2)] for i in range(5)]
+        assert likelihood.point(p).tolist() == expected
+        return
+    standard_error = x.std(0) / 20_000**0.5
+    assert ((x.mean(0) - likelihood.point(p).detach()).abs() <= 4.5 * standard_error).all()
+
+
+def test_outputs_of_zero_predict_the_mean_of_the_data(make_likelihood, rows):
+    likelihood = make_likelihood()
+    if isinstance(likelihood, Categorical):
+        pytest.skip("starts at equal probabilities, its reconstruction is a mode")
+    x = rows(likelihood, (6,), n_rows=1000, dtype=torch.float64)
+    likelihood = started(likelihood, x)
+    p = likelihood(torch.zeros(1, 1, 6, dtype=torch.float64))
+    if isinstance(likelihood, ContinuousBernoulli):
+        # the logit is that of the mean, the density's own mean lies between it and one half
+        assert ((p.mean - x.mean(0)).abs() <= (x.mean(0) - 0.5).abs() + 1e-3).all()
+        return
+    torch.testing.assert_close(p.mean[0].detach(), x.mean(0), atol=2e-4, rtol=0)
+
+
+@pytest.mark.parametrize("column", ["all zero", "all one"])
+@pytest.mark.parametrize("make", [Bernoulli, ContinuousBernoulli])
+def test_constant_binary_columns_start_finite(column, make):
+    x = torch.full((10, 3), float(column == "all one"))
+    p = started(make(), x)(torch.zeros(1, 1, 3, dtype=torch.float64))
+    assert torch.isfinite(p.log_prob(1 - x.double())).all()
+    # one value of 1/2 among 11
+    expected = np.log(10.5 / 0.5) * (1 if column == "all one" else -1)
+    logits = p.logits if make is ContinuousBernoulli else p.base_dist.logits
+    np.testing.assert_allclose(logits.numpy(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("make", "twin"), [(Gaussian, scipy.stats.norm), (Laplace, scipy.stats.laplace)])
+class TestLocationScale:
+    X = torch.tensor(
+        [[1.0, 10.0, 5.0], [3.0, 40.0, 5.0], [2.0, 10.0, 5.0], [2.0, 20.0, 5.0]], dtype=torch.float64
+    )
+
+    def log_prob(self, likelihood, outputs):
+        return likelihood(outputs.unsqueeze(1)).log_prob(self.X).detach().numpy()
+
+    @pytest.mark.parametrize("statistics", ["global", "column"])
+    @pytest.mark.parametrize("scale", ["learned", "per_feature", "data", 0.5])
+    def test_equals_scipy_in_the_units_of_x(self, make, twin, scale, statistics):
+        likelihood = started(make(scale), self.X, scale=statistics)
+        deviation = self.X.numpy().std(0)
+        column = np.where(deviation > 0, deviation, 1.0)
+        unit = column if statistics == "column" else np.full(3, np.sqrt((deviation**2).mean()))
+        expected = {
+            "learned": unit * (1 + SCALE_FLOOR),
+            "per_feature": unit * np.where(deviation > 0, 1 + SCALE_FLOOR, 1.0),
+            "data": unit,
+            0.5: 0.5 * (unit if statistics == "column" else 1),
+        }[scale]
+        outputs = torch.randn(4, 3, dtype=torch.float64)
+        location = self.X.numpy().mean(0) + unit * outputs.numpy()
+        np.testing.assert_allclose(
+            self.log_prob(likelihood, outputs),
+            twin(location, expected).logpdf(self.X.numpy()).sum(-1),
+            rtol=1e-6,
+        )
+
+    def test_starting_twice_changes_nothing(self, make, twin):
+        likelihood = started(make(0.5), self.X, scale="column")
+        before = likelihood.scales().clone()
+        likelihood.start(Statistics.of(self.X, scale="column"))
+        assert torch.equal(likelihood.scales(), before)
+
+    @pytest.mark.parametrize("unit", [1e-30, 1e30])
+    def test_log_probability_moves_by_the_logarithm_of_the_unit(self, make, twin, unit):
+        x = self.X[:, :2].contiguous()
+        outputs = torch.randn(4, 1, 2, dtype=torch.float64)
+        plain = started(make(), x)(outputs).log_prob(x)
+        scaled = (x * unit).float()
+        likelihood = started(make(), scaled).float()
+        ours = likelihood(outputs.float()).log_prob(scaled)
+        np.testing.assert_allclose(
+            ours.detach().numpy(), plain.detach().numpy() - 2 * np.log(unit), rtol=1e-5
+        )
+
+    @pytest.mark.parametrize("scale", [0, -1.0, "learnt", None, True, float("nan"), float("inf"), (1.0, 2.0)])
+    def test_a_wrong_scale_is_refused(self, make, twin, scale):
+        with pytest.raises(
+            ValueError, match=f"scale \\(of the {make.__name__} likelihood\\) must be a number above 0"
+        ):
+            make(scale).build(Sizes((3,), 2))
+
+    @pytest.mark.parametrize("scale", [2, np.float32(2), np.int64(2)])
+    def test_any_number_is_a_scale(self, make, twin, scale):
+        assert make(scale).build(Sizes((3,), 2)).scales().tolist() == [2.0, 2.0, 2.0]
+
+    def test_the_learned_scale_has_a_floor(self, make, twin):
+        likelihood = started(make(), self.X)
+        with torch.no_grad():
+            likelihood.log_scale.fill_(-1e9)
+        torch.testing.assert_close(likelihood.scales(), likelihood.unit * SCALE_FLOOR)
+
+
+def test_categorical_is_the_softmax():
+    likelihood = Categorical(4).build(Sizes((2, 3), 2)).double()
+    outputs = torch.randn(5, 4, 2, 3, dtype=torch.float64)
+    x = torch.randint(4, (5, 2, 3))
+    log_softmax = outputs.numpy() - np.log(np.exp(outputs.numpy()).sum(1, keepdims=True))
+    expected = np.take_along_axis(log_softmax, x.numpy()[:, None], 1).sum((1, 2, 3))
+    np.testing.assert_allclose(likelihood(outputs).log_prob(x.double()).numpy(), expected, rtol=1e-12)
+
+
+def test_categorical_counts_its_categories():
+    x = torch.tensor([[0.0, 2.0], [1.0, 4.0]])
+    assert Categorical().resolve(Statistics.of(x)).n_categories == 5
+    assert Categorical(7).resolve(Statistics.of(x)).n_categories == 7
+    with pytest.raises(ValueError, match="n_categories must be 2 or more, got 1"):
+        Categorical(1).build(Sizes((2,), 1))
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "values", "needs", "way_out"),
+    [
+        (Bernoulli(), [[0.0, 1.0], [0.5, 3.0]], "values in \\[0, 1\\]", "divide X by its largest value"),
+        (ContinuousBernoulli(), [[0.0, 1.0], [0.5, -3.0]], "values in \\[0, 1\\]", "likelihood='gaussian'"),
+        (
+            Categorical(),
+            [[0.0, 1.0], [1.0, 0.5]],
+            "whole numbers from 0 to the number of categories - 1",
+            "Ordinal",
+        ),
+        (Categorical(3), [[0.0, 1.0], [1.0, 3.0]], "whole numbers from 0 to 3 - 1", "raise n_categories"),
+    ],
+)
+def test_values_outside_the_support_are_named(likelihood, values, needs, way_out):
+    x = np.array(values)
+    first = f"\\(first: column 'b', e.g. {x[1, 1]}\\)"
+    message = f"{needs}, but X has 1 values outside, in 1 columns {first}: .*{way_out}"
+    with pytest.raises(ValueError, match=message):
+        likelihood.check(x, ["a", "b"])
+    with pytest.raises(ValueError, match="first: column \\(0, 1\\)"):
+        likelihood.check(x[:, None])
+    likelihood.check(x[:1], ["a", "b"])
+
+
+def test_grey_values_have_no_bernoulli_density():
+    grey = np.array([[0.0, 0.5, 1.0]])
+    assert not Bernoulli().is_density(grey)
+    assert Bernoulli().is_density(grey.round())
+    assert ContinuousBernoulli().is_density(grey)
+
+
+def test_names_of_losses_are_likelihoods():
+    assert BY_NAME["squared_error"]().get_params() == {"scale": "data"}
+    assert isinstance(BY_NAME["absolute_error"](), Laplace)
+    assert isinstance(BY_NAME["cross_entropy"](), Bernoulli)
+    assert BY_NAME["gaussian_per_feature"]().per_feature
+    assert not Gaussian().per_feature
+    assert issubclass(Gaussian, LocationScale)

@@ -1,0 +1,279 @@
+"""What every part promises, checked on the examples of conftest.py: a new part inherits it all."""
+
+import importlib
+import inspect
+import pickle
+import pkgutil
+
+import pytest
+import torch
+from sklearn.base import clone
+
+from diabolo.contracts import Part, Sizes, Statistics
+from diabolo.objectives import ELBO, Reconstruction
+from diabolo.posteriors import Deterministic
+
+
+def same_parameters(a, b):
+    return type(a) is type(b) and a.get_params() == b.get_params()
+
+
+def built(part, x):
+    """Give a part its tensors, as a model would."""
+    statistics = Statistics.of(x)
+    part = part.resolve(statistics).build(Sizes(tuple(x.shape[1:]), 2), n_features=5)
+    part.start(statistics)
+    return part
+
+
+def embedded(compose, rows, event, part_room, part, dtype=torch.float32):
+    """Put a part into a model that is otherwise the plainest, with rows that suit it."""
+    parts = {} if part_room == "objective" else {part_room: part}
+    if isinstance(part, Reconstruction):
+        parts["posterior"] = Deterministic()
+    x = rows(parts.get("likelihood"), event, dtype=dtype)
+    return compose(x, **parts), x
+
+
+def matching_objective(model):
+    return ELBO() if model.has_density else Reconstruction()
+
+
+@pytest.fixture(params=["table", "signal", "image"])
+def event(request, events):
+    return events[request.param]
+
+
+@pytest.fixture
+def room(make_part, examples):
+    return next(name for name, each in examples.items() if make_part in each.values())
+
+
+@pytest.fixture
+def suits(event):
+    """Return a function that skips networks for another shape (whose refusal test_networks.py reads)."""
+
+    def suits(part):
+        if getattr(part, "n_event_dims", None) not in (None, len(event)):
+            pytest.skip("reads another shape")
+        return part
+
+    return suits
+
+
+@pytest.mark.parametrize("name", ["corruption", "likelihood", "network", "objective", "posterior", "prior"])
+def test_every_part_has_an_example_and_a_name(name, rooms, examples):
+    module = rooms[name]
+    files = [
+        importlib.import_module(f"{module.__name__}.{m.name}") for m in pkgutil.iter_modules(module.__path__)
+    ]
+    written = {
+        value
+        for file in files
+        for value in vars(file).values()
+        if inspect.isclass(value)
+        and issubclass(value, Part)
+        and value.__module__.startswith(module.__name__)
+        and not inspect.isabstract(value)
+        and value.__name__ != "ConvolutionalNetwork"
+    }
+    assert written == {type(make()) for make in examples[name].values()}
+    assert written <= {getattr(module, public) for public in module.__all__}
+    by_name = {type(make()) for make in module.BY_NAME.values()} if hasattr(module, "BY_NAME") else written
+    assert written == by_name
+
+
+class TestParameters:
+    def test_clone_and_round_trip(self, make_part):
+        part = make_part()
+        twin = clone(part)
+        assert twin is not part
+        assert same_parameters(twin, part)
+        assert twin.set_params(**part.get_params()) is twin
+        assert same_parameters(twin, part)
+
+    def test_every_argument_is_kept_untouched(self, make_part):
+        part = make_part()
+        names = list(inspect.signature(type(part).__init__).parameters)[1:]
+        assert sorted(part.get_params(deep=False)) == sorted(names)
+        for name in names:
+            marker = 2  # a valid value of every numeric argument, and stored whatever it is
+            assert getattr(part.set_params(**{name: marker}), name) is marker
+
+    def test_unknown_parameter_is_refused(self, make_part):
+        with pytest.raises(ValueError, match="Invalid parameter 'no_such_thing'"):
+            make_part().set_params(no_such_thing=1)
+
+    def test_repr_is_code(self, make_part, rooms):
+        part = make_part()
+        module = next(m for m in rooms.values() if type(part).__module__.startswith(m.__name__))
+        assert same_parameters(eval(repr(part), vars(module)), part)
+
+    def test_pickle_before_and_after_build(self, make_part, rows, room, events, event_for):
+        part = make_part()
+        assert same_parameters(pickle.loads(pickle.dumps(part)), part)
+        x = rows(
+            part if room == "likelihood" else None, event_for(part) if room == "network" else events["table"]
+        )
+        part = built(part, x)
+        twin = pickle.loads(pickle.dumps(part))
+        assert same_parameters(twin, part)
+        assert twin.state_dict().keys() == part.state_dict().keys()
+        for name, tensor in part.state_dict().items():
+            assert torch.equal(twin.state_dict()[name], tensor)
+
+    def test_resolve_leaves_the_part_alone(self, make_part, rows, room):
+        part = make_part()
+        before = part.get_params()
+        resolved = part.resolve(Statistics.of(rows(part if room == "likelihood" else None, (6,))))
+        assert type(resolved) is type(part)
+        assert part.get_params() == before
+
+    def test_build_returns_the_part(self, make_part):
+        part = make_part()
+        assert part.build(Sizes((6,), 2), n_features=5) is part
+
+
+class TestInAModel:
+    def test_shapes_and_finite_values(self, make_part, event, rows, compose, room, suits):
+        model, x = embedded(compose, rows, event, room, suits(make_part()))
+        for name, tensor in model.state_dict().items():
+            assert torch.isfinite(tensor).all(), name
+        e = model.evaluate(x, n_draws=3)
+        assert e.z.shape == (3, len(x), 2)
+        assert e.log_px.shape == (3, len(x))
+        assert model.point(e.observation).shape == (3, *x.shape)
+        assert torch.isfinite(e.log_px).all()
+        assert torch.isfinite(model.point(e.observation)).all()
+        assert e.posterior.batch_shape == (len(x),)
+        assert e.posterior.mean.shape == (len(x), 2)
+        assert model.decode(torch.zeros(2)).log_prob(x).shape == (len(x),)
+        if model.has_density:
+            assert e.log_weight.shape == (3, len(x))
+            assert e.rate.shape == (len(x),)
+            assert torch.isfinite(e.log_weight).all()
+
+    def test_double_agrees_with_single(self, make_part, event, rows, compose, room, suits):
+        part = suits(make_part())
+        single, x = embedded(compose, rows, event, room, part)
+        double = pickle.loads(pickle.dumps(single)).double()
+        seen = x + 0.01 * torch.randn_like(x)
+        noise = torch.randn(2, len(x), 2)
+        a = single.evaluate(x, {"seen": seen}, 2, noise=noise)
+        b = double.evaluate(x.double(), {"seen": seen.double()}, 2, noise=noise.double())
+        assert b.z.dtype == b.log_px.dtype == torch.float64
+        torch.testing.assert_close(a.log_px.double(), b.log_px, rtol=1e-4, atol=1e-3)
+        if single.corruption is not None:
+            assert double.corruption(x.double()).dtype == torch.float64
+
+    def test_gradients_reach_every_parameter(self, make_part, event, rows, compose, room, suits):
+        part = suits(make_part())
+        model, x = embedded(compose, rows, event, room, part)
+        objective = part if room == "objective" else matching_objective(model)
+        terms = objective(model.evaluate(x, n_draws=objective.n_draws))
+        sum(terms.values()).backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None, name
+            assert torch.isfinite(parameter.grad).all(), name
+            assert (parameter.grad != 0).any(), name
+
+    def test_state_round_trip(self, make_part, event, rows, compose, room, suits):
+        model, x = embedded(compose, rows, event, room, suits(make_part()))
+        twin = clone(model).build(model.sizes)
+        noise = torch.randn(2, len(x), 2)
+
+        def outputs(m):
+            torch.default_generator.manual_seed(5)  # for the corruption
+            return m.evaluate(x, n_draws=2, noise=noise).log_px
+
+        assert not torch.equal(outputs(twin), outputs(model))
+        twin.load_state_dict(model.state_dict())
+        assert torch.equal(outputs(twin), outputs(model))
+        assert torch.equal(outputs(pickle.loads(pickle.dumps(model))), outputs(model))
+
+    def test_nested_parameters(self, make_part, event, rows, compose, room, suits):
+        part = suits(make_part())
+        if room == "objective":
+            pytest.skip("no part of a model")
+        model, _ = embedded(compose, rows, event, room, part)
+        for name, value in part.get_params().items():
+            assert model.get_params()[f"{room}__{name}"] is value
+        assert same_parameters(getattr(clone(model), room), part)
+
+
+class TestObjectives:
+    def test_terms_are_named_scalars(self, make_objective, compose, rows):
+        objective = make_objective()
+        model, x = embedded(compose, rows, (6,), "objective", objective)
+        for progress in (0.0, 1.0):
+            terms = objective(model.evaluate(x, n_draws=objective.n_draws), progress)
+            assert all(isinstance(name, str) and term.shape == () for name, term in terms.items())
+
+    def test_a_batch_split_in_two_has_the_same_mean_loss(self, make_objective, compose, rows):
+        objective = make_objective()
+        model, x = embedded(compose, rows, (6,), "objective", objective, torch.float64)
+        noise = torch.randn(2, len(x), 2, dtype=x.dtype)
+
+        def loss(part):
+            return sum(objective(model.evaluate(x[part], noise=noise[:, part])).values()) * len(x[part])
+
+        whole = loss(slice(None))
+        torch.testing.assert_close(loss(slice(0, 5)) + loss(slice(5, None)), whole, rtol=1e-13, atol=0)
+
+
+class TestPriorsAndPosteriors:
+    def test_prior_samples_have_the_log_probability_they_claim(self, make_prior):
+        p = make_prior().build(Sizes((6,), 2))()
+        side = torch.linspace(-9, 9, 181, dtype=torch.float64)
+        grid = torch.cartesian_prod(side, side)
+        assert p.log_prob(grid).exp().sum() * 0.1**2 == pytest.approx(1, abs=1e-6)
+        z = p.sample((20_000,)).double()
+        for axis in range(2):
+            expected = (p.log_prob(grid).exp() * grid[:, axis]).sum() * 0.1**2
+            assert z[:, axis].mean() == pytest.approx(
+                float(expected), abs=4 * float(z[:, axis].std()) / 20_000**0.5
+            )
+
+    def test_posterior_draws_follow_the_posterior(self, make_posterior):
+        posterior = make_posterior().build(Sizes((6,), 2), n_features=3)
+        q = posterior.distribution(torch.randn(1, posterior.n_parameters(2)))
+        z = posterior.draw(q, torch.randn(40_000, 1, 2))[:, 0].detach()
+        if not posterior.has_density:
+            assert torch.equal(z, q.mean.expand_as(z))
+            return
+        assert ((z.mean(0) - q.mean[0]).abs() <= 4 * q.variance[0].sqrt() / 200).all()
+        # mean of -log q over the draws is the entropy, whatever the posterior calls its parameters
+        surprise = -q.log_prob(z.unsqueeze(1))[:, 0]
+        assert abs(surprise.mean() - q.entropy()[0]) < 4 * surprise.std() / 200
+
+    def test_reparametrisation_gradient_is_the_analytic_one(self, make_posterior, hermite):
+        posterior = make_posterior().build(Sizes((6,), 2), n_features=3)
+        parameters = torch.randn(1, posterior.n_parameters(2), dtype=torch.float64, requires_grad=True)
+        a = torch.tensor([[2.0, 0.7], [0.7, 1.5]], dtype=torch.float64)
+        b = torch.tensor([0.3, -1.0], dtype=torch.float64)
+        noise, log_weights = hermite(4, 2)
+
+        def gradient(value):
+            return torch.autograd.grad(value, parameters)[0]
+
+        z = posterior.draw(posterior.distribution(parameters), noise)[:, 0]
+        quadratic = 0.5 * ((z @ a) * z).sum(-1) + z @ b
+        drawn = gradient((log_weights.exp() * quadratic).sum())
+        # E[z'Az / 2 + b'z] = mu'A mu / 2 + b'mu + tr(A S) / 2
+        q = posterior.distribution(parameters)
+        mean = q.mean[0]
+        covariance = q.covariance_matrix[0] if hasattr(q, "covariance_matrix") else torch.diag(q.variance[0])
+        expected = gradient(0.5 * mean @ a @ mean + b @ mean + 0.5 * (a * covariance).sum())
+        torch.testing.assert_close(drawn, expected, rtol=1e-12, atol=1e-12)
+
+    def test_one_dimension(self, make_posterior, compose, rows):
+        model = compose(rows(None, (6,)), posterior=make_posterior(), n_components=1)
+        assert torch.isfinite(model.evaluate(rows(None, (6,))).log_px).all()
+
+    def test_extreme_features_stay_finite(self, make_posterior):
+        posterior = make_posterior().build(Sizes((6,), 2), n_features=3)
+        parameters = torch.full((1, posterior.n_parameters(2)), 1e4)
+        for sign in (1, -1):
+            q = posterior.distribution(sign * parameters)
+            assert torch.isfinite(posterior.draw(q, torch.ones(1, 2))).all()
+            assert torch.isfinite(q.variance).all()
