@@ -86,7 +86,7 @@ def denoising(sigma: float, seed: int) -> dict:
         likelihood="cross_entropy",
         network=MLP((1024, 512), activation="silu"),
         learning_rate=1e-3,
-        max_epochs=6,
+        max_epochs=10,
         early_stopping=False,
         random_state=seed,
     ).fit(X)

@@ -28,7 +28,7 @@ from diabolo.estimators.specs import to_spec
 from diabolo.measures import CompressionCurve, compression_curve
 from diabolo.models import LatentModel
 from diabolo.storage import write_model
-from diabolo.training import DivergenceWarning, InterruptedWarning, Outcome, Plan, progress_bar, seeded, train
+from diabolo.training import DivergenceWarning, InterruptedWarning, Outcome, Plan, progress_bar, seeded, steps_per_epoch, train
 from diabolo.training.loop import adam
 
 #: Steps of the optimiser for each value of ``effort``.
@@ -94,7 +94,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             self._build(self._check_X(X, reset=True))
         x = self._tensor(self._check_X(X, reset=False), self._dtype)
         optimiser = getattr(self, "_optimiser", None) or adam(self.model_, self.learning_rate)
-        n_steps = self._steps_per_epoch(len(x))
+        n_steps = steps_per_epoch(len(x), self.batch_size)
         plan = Plan(n_steps, self.batch_size, self.learning_rate, n_steps, constant_rate=True)
         with seeded(self.seed_ + self.n_steps_ + 1):
             outcome = train(self.model_, self._objective(), x, plan=plan, optimiser=optimiser)
@@ -232,7 +232,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _plan(self, n_rows: int) -> Plan:
         n_steps = EFFORTS[self.effort]
         if self.max_epochs is not None:
-            n_steps = self.max_epochs * self._steps_per_epoch(n_rows)
+            n_steps = self.max_epochs * steps_per_epoch(n_rows, self.batch_size)
         return Plan(
             n_steps=n_steps,
             batch_size=min(self.batch_size, n_rows),
@@ -240,11 +240,6 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             check_every=max(1, math.ceil(n_steps / _CHECKS)),
             patience=self.n_iter_no_change if self.early_stopping else None,
         )
-
-    def _steps_per_epoch(self, n_rows: int) -> int:
-        size = min(self.batch_size, n_rows)
-        full, rest = divmod(n_rows, size)
-        return full + (2 * rest >= size)
 
     def _hold_out(
         self, x: Tensor, valid: np.ndarray | None, context: dict[str, Tensor]

@@ -135,7 +135,7 @@ def train(
             loss.backward()
             optimiser.step()
             outcome.n_steps = step
-            outcome.n_epochs = step * plan.batch_size / len(x)
+            outcome.n_epochs = step / steps_per_epoch(len(x), plan.batch_size)
             run.gather(value, evaluation)
             if progress is not None:
                 progress(step, plan.n_steps, run.last)
@@ -177,6 +177,19 @@ def _quantities(evaluation: Any) -> dict[str, float]:
     if evaluation.prior is not None:
         quantities["rate"] = evaluation.rate.detach().mean().item()
     return quantities
+
+
+def steps_per_epoch(n_rows: int, batch_size: int) -> int:
+    """Return the number of batches in one pass: whole ones, and a last one of at least half the size.
+
+    Examples
+    --------
+    >>> steps_per_epoch(300, 128), steps_per_epoch(330, 128)
+    (2, 3)
+    """
+    size = min(batch_size, n_rows)
+    whole, rest = divmod(n_rows, size)
+    return whole + (2 * rest >= size)
 
 
 def _batches(n_rows: int, plan: Plan) -> Any:
