@@ -79,6 +79,8 @@ def test_data_that_cannot_be_fitted(bad, message):
         ({"network": LinearNetwork(), "n_components": 7}, "n_components must be at most .* n_features = 6"),
         ({"input_shape": (2, 2)}, "input_shape must hold as many values as X has columns"),
         ({"channel_axis": 5}, "channel_axis must name an axis of X"),
+        ({"device": "cudaa"}, "device must be 'auto' or a device that torch has.*got 'cudaa'"),
+        ({"device": "cuda:99"}, "device must be 'auto' or a device"),
         ({"aggregate_rows": 0}, "aggregate_rows must be a whole number"),
     ],
 )

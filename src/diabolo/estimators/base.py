@@ -28,7 +28,16 @@ from diabolo.estimators.specs import to_spec
 from diabolo.measures import CompressionCurve, compression_curve
 from diabolo.models import LatentModel
 from diabolo.storage import write_model
-from diabolo.training import DivergenceWarning, InterruptedWarning, Outcome, Plan, progress_bar, seeded, steps_per_epoch, train
+from diabolo.training import (
+    DivergenceWarning,
+    InterruptedWarning,
+    Outcome,
+    Plan,
+    progress_bar,
+    seeded,
+    steps_per_epoch,
+    train,
+)
 from diabolo.training.loop import adam
 
 #: Steps of the optimiser for each value of ``effort``.
@@ -504,9 +513,17 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _device(self) -> torch.device:
         if hasattr(self, "model_"):
             return next(self.model_.parameters()).device
-        if self.device != "auto":
-            return torch.device(self.device)
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            device = torch.device(self.device)
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise ValueError(
+                f"device must be 'auto' or a device that torch has on this machine ('cpu', 'cuda', 'cuda:1', ...), "
+                f"got {self.device!r}."
+            ) from error
+        return device
 
     def _compression(self, x: np.ndarray, codes: np.ndarray) -> CompressionCurve:
         return compression_curve(self.layout_.to_model(x), codes, self._decode)

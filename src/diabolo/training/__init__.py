@@ -1,6 +1,14 @@
 """The loop that moves the weights, and what it keeps of its way."""
 
-from diabolo.training.loop import DivergenceWarning, InterruptedWarning, Outcome, Plan, mean_terms, steps_per_epoch, train
+from diabolo.training.loop import (
+    DivergenceWarning,
+    InterruptedWarning,
+    Outcome,
+    Plan,
+    mean_terms,
+    steps_per_epoch,
+    train,
+)
 from diabolo.training.progress import progress_bar
 from diabolo.training.schedules import warm_up_cosine
 from diabolo.training.seeding import seeded

@@ -1,0 +1,63 @@
+"""``diabolo encode`` and ``diabolo decode``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from .arrays import check_out, deliver
+from .run import open_run
+from .show import Show
+from .source import Reading, read
+
+RunName = Annotated[str, Parameter(help="A run's folder, or a .diabolo file.")]
+Input = Annotated[str, Parameter(name="INPUT", help="Rows: a file, a folder, or a data set's name.")]
+Out = Annotated[
+    str | None, Parameter(help="File to write: .npy, .npz or .csv; without it the first rows are shown.")
+]
+ImageOut = Annotated[
+    str | None,
+    Parameter(
+        help="File to write: .npy, .npz, .csv, or .png for images; without it the first rows are shown."
+    ),
+]
+
+
+def encode(
+    run: RunName,
+    source: Input,
+    /,
+    *,
+    out: Out = None,
+    reading: Reading = Reading(),  # noqa: B008 - frozen
+    show: Show = Show(),  # noqa: B008 - frozen
+) -> None:
+    """Turn rows into codes."""
+    path = check_out(out)
+    opened = open_run(run)
+    estimator = opened.load()
+    data = opened.rows(source, reading, estimator._x_shape)
+    codes = estimator.transform(data.X)
+    columns = [str(name) for name in estimator.get_feature_names_out()]
+    what = f"codes of {data.name}"
+    deliver(codes, name="Z", what=what, out=path, show=show, columns=columns, labels=data.y)
+
+
+def decode(
+    run: RunName,
+    codes: Annotated[str, Parameter(name="CODES", help="Codes, as diabolo encode writes them.")],
+    /,
+    *,
+    out: ImageOut = None,
+    key: Annotated[str | None, Parameter(help="The array to take from an .npz file.")] = None,
+    show: Show = Show(),  # noqa: B008 - frozen
+) -> None:
+    """Turn codes into rows."""
+    opened = open_run(run)
+    estimator = opened.load()
+    path = check_out(out, images=estimator.layout_.kind == "image")
+    Z = read(codes, Reading(key=key)).X
+    rows = estimator.inverse_transform(Z)
+    names = opened.config.get("feature_names")
+    deliver(rows, name="X", what="decoded rows", out=path, show=show, columns=names, layout=estimator.layout_)

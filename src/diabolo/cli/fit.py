@@ -1,0 +1,149 @@
+"""``diabolo fit``."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from . import errors, report
+from .models import make
+from .options import DEFAULT_MODEL, DEFAULTS, values, with_options
+from .run import REPORT, new_folder
+from .show import Show
+from .source import Reading, Rows, gather
+from .summary import plan_facts, plan_text, run_facts, run_text
+from .training import effective, measure, save, train
+
+_ROWS = Group("Rows", sort_key=1)
+_RUN = Group("Run", sort_key=2)
+_ENDS = {"diverged": errors.DIVERGED, "interrupted": errors.INTERRUPTED}
+
+
+Source = Annotated[
+    str, Parameter(group=_ROWS, help="A file, a folder of images or sounds, or a data set's name.")
+]
+Test = Annotated[
+    str | None,
+    Parameter(
+        group=_ROWS, help="Rows to measure on; else the data set's test rows, else a tenth that is held out."
+    ),
+]
+Noisy = Annotated[
+    str | None,
+    Parameter(group=_ROWS, help="A noisy version of each row, for a denoising model with real pairs."),
+]
+Folder = Annotated[
+    str | None,
+    Parameter(group=_RUN, help="Folder for the run; else runs/SOURCE-MODEL, numbered if taken."),
+]
+Config = Annotated[
+    str | None,
+    Parameter(group=_RUN, help="TOML file of options, or a run's config.json; the command line wins."),
+]
+_flag = Parameter(group=_RUN, negative=(), show_default=False)
+Overwrite = Annotated[bool, _flag, Parameter(help="Replace a run that is in the folder --out.")]
+DryRun = Annotated[bool, _flag, Parameter(help="Show the effective configuration and the shapes, and stop.")]
+
+Draw = Annotated[
+    bool,
+    Parameter(
+        name="--report", group=_RUN, show_default=False, help="Draw report.html (the default), or not."
+    ),
+]
+
+
+@with_options
+def fit(
+    source: Source = "digits",
+    *,
+    test: Test = None,
+    noisy: Noisy = None,
+    out: Folder = None,
+    overwrite: Overwrite = False,
+    config: Config = None,
+    dry_run: DryRun = False,
+    draw: Draw = True,
+    reading: Reading = Reading(),  # noqa: B008 - frozen
+    show: Show = Show(),  # noqa: B008 - frozen
+    **given: Any,
+) -> int:
+    """Train a model on rows and write a run folder."""
+    model = given.pop("model", DEFAULT_MODEL)
+    options = {**DEFAULTS, **values(given)}
+    estimator, notes = make(model, options)
+    if noisy is not None and not hasattr(estimator, "denoise"):
+        raise errors.UsageError(
+            f"--noisy is for denoising models, {model} does not restore: use --model denoising"
+        )
+    if noisy is not None and test is not None:
+        raise errors.UsageError("--test and --noisy do not go together: a tenth of the pairs is held out")
+    rows = gather(source, reading, test=test, noisy=noisy, seed=_seed(options))
+    if "channel_axis" not in options and rows.data.channel_axis != "auto":
+        estimator.set_params(channel_axis=rows.data.channel_axis)
+    estimator.set_params(verbose=show.verbose)
+    setting = {"source": source, "model": model, "test": test, "noisy": noisy, **reading.options()}
+    configuration = effective(estimator, options, setting, rows, reading, seed=_seed(options))
+    if dry_run:
+        folder = new_folder(out, rows.data.name, model, overwrite=overwrite, make=False)
+        facts = plan_facts(estimator, rows, configuration, folder)
+        show.result(plan_text(facts, rows, notes), facts)
+        return errors.OK
+    folder = new_folder(out, rows.data.name, model, overwrite=overwrite)
+    show.aside(f"{rows.data.source}\n{len(rows.train)} rows to learn from; to measure on: {rows.said}")
+    try:
+        seconds = train(estimator, rows)
+    except BaseException as error:
+        with suppress(OSError):  # a folder that holds anything stays
+            folder.rmdir()
+        if isinstance(error, FloatingPointError):
+            raise errors.Diverged(f"{error} Nothing was saved.") from error
+        raise
+    folder = save(estimator, folder, configuration, seconds)
+    code = _ENDS.get(estimator.stopped_, errors.OK)
+    record = None
+    if code != errors.INTERRUPTED:
+        record, drawn = _measured(estimator, folder, rows, draw)
+        code = code if drawn else code or errors.UNEXPECTED
+    facts = run_facts(estimator, folder, rows, configuration, record, code)
+    show.result(run_text(facts, rows, record, notes), facts, brief=str(folder))
+    if estimator.stopped_ in _ENDS:
+        step = estimator.best_step_
+        print(
+            f"diabolo: {estimator.stopped_}: saved in {folder} with the weights of step {step}",
+            file=sys.stderr,
+        )
+    return code
+
+
+def _measured(estimator: Any, folder: Path, rows: Rows, draw: bool) -> tuple[Any, bool]:
+    """Return the record, and whether the report was drawn (or cannot be, here); the model is safe already."""
+    saved = f"the trained model is saved in {folder} (next: diabolo evaluate {folder})"
+    try:
+        record = measure(estimator, folder, rows)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted while measuring; {saved}") from None
+    except Exception:
+        print(f"diabolo: measuring failed; {saved}", file=sys.stderr)
+        raise
+    if not draw:
+        return record, True
+    try:
+        report.write(folder / REPORT, estimator, rows, record)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted while drawing the report; {saved}") from None
+    except errors.UsageError as error:
+        print(f"diabolo: no {REPORT}: {error}", file=sys.stderr)
+    except Exception as error:  # a picture that fails must not hide what was measured
+        why = f"{type(error).__name__}: {error} (diabolo report {folder} --debug shows where)"
+        print(f"diabolo: warning: no {REPORT}: {why}", file=sys.stderr)
+        return record, False
+    return record, True
+
+
+def _seed(options: dict[str, Any]) -> int:
+    seed = options.get("random_state")
+    return seed if isinstance(seed, int) else 0

@@ -1,0 +1,129 @@
+"""``diabolo evaluate``, ``diabolo info`` and ``diabolo report``."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from . import report as pages
+from .codes import RunName
+from .errors import UsageError
+from .run import REPORT, open_run
+from .show import Show, aligned
+from .source import Reading
+from .summary import chosen, indented, n_parameters
+
+MaybeInput = Annotated[
+    str | None,
+    Parameter(
+        name="INPUT", help="Rows: a file, a folder, or a data set's name; else those that the run held out."
+    ),
+]
+
+
+def evaluate(
+    run: RunName,
+    source: MaybeInput = None,
+    /,
+    *,
+    n_draws: Annotated[
+        int | None, Parameter(help="Importance draws for each row (VAE; 100 by default).")
+    ] = None,
+    reading: Reading = Reading(),  # noqa: B008 - frozen
+    show: Show = Show(),  # noqa: B008 - frozen
+) -> None:
+    """Measure a model on rows."""
+    opened = open_run(run)
+    estimator = opened.load()
+    more: dict[str, Any] = {}
+    if n_draws is not None:
+        if "n_draws" not in inspect.signature(estimator.evaluate).parameters:
+            raise UsageError(f"--n-draws is for a VAE, {run} holds a {type(estimator).__name__}: drop it")
+        more["n_draws"] = n_draws
+    if source is None:
+        own = opened.own_rows()
+        X, said = own.test, own.said
+        if own.test_noisy is not None:
+            more["X_noisy"] = own.test_noisy
+    else:
+        data = opened.rows(source, reading, estimator._x_shape)
+        X, said = data.X, f"all {len(data.X)} rows of {data.name}"
+    record = estimator.evaluate(X, **more)
+    text = f"measured on {said}\n{indented(str(record))}"
+    show.result(text, {"rows": said, **record.as_dict()}, brief=str(record))
+
+
+def info(run: RunName, /, *, show: Show = Show()) -> None:  # noqa: B008 - frozen
+    """Say what a model is and how it was trained."""
+    opened = open_run(run)
+    estimator = opened.load()
+    training = {
+        "n_steps": estimator.n_steps_,
+        "n_epochs": estimator.n_iter_,
+        "stopped": estimator.stopped_,
+        "best_step": estimator.best_step_,
+        "choices": estimator.choices_,
+        "seed": estimator.seed_,
+        **opened.config.get("training", {}),
+    }
+    model = estimator.model_
+    parts = {name: repr(part) for name, part in model.get_params(deep=False).items() if part is not None}
+    facts = {
+        "file": str(opened.model),
+        "bytes": opened.model.stat().st_size,
+        "estimator": type(estimator).__name__,
+        "params": {
+            name: value for name, value in estimator.get_params(deep=False).items() if name != "verbose"
+        },
+        "parts": parts,
+        "observation": list(estimator._x_shape),
+        "kind": estimator.layout_.kind,
+        "n_components": estimator.n_components,
+        "n_parameters": n_parameters(estimator),
+        "training": training,
+        "source": opened.config.get("data"),
+        "versions": opened.config.get("versions", {}),
+    }
+    seconds = f" in {training['seconds']:.1f} s" if "seconds" in training else ""
+    lines = {
+        "file": f"{facts['file']} ({facts['bytes'] / 1e6:.2f} MB)",
+        "estimator": _call(estimator),
+        **parts,
+        "observation": f"{facts['kind']} {tuple(facts['observation'])} -> {facts['n_components']} numbers",
+        "parameters": f"{facts['n_parameters']:,}",
+        "trained": f"{training['n_steps']:,} steps ({training['n_epochs']:,} epochs){seconds}, seed {training['seed']}; "
+        f"ended: {training['stopped']}, weights of step {training['best_step']:,}",
+        **chosen(training["choices"], []),
+        "data": facts["source"] or "not known (no config.json beside the file)",
+        "versions": ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
+        or "not known",
+    }
+    show.result(aligned(lines), facts, brief=facts["estimator"])
+
+
+def report(
+    run: RunName,
+    /,
+    *,
+    out: Annotated[
+        str | None, Parameter(help="File to write; report.html in the run's folder by default.")
+    ] = None,
+    show: Show = Show(),  # noqa: B008 - frozen
+) -> None:
+    """Write the page of pictures of a run again."""
+    opened = open_run(run)
+    estimator = opened.load()
+    rows = opened.own_rows()
+    path = Path(out).expanduser() if out else opened.model.parent / REPORT
+    path.parent.mkdir(parents=True, exist_ok=True)
+    more = {} if rows.test_noisy is None else {"X_noisy": rows.test_noisy}
+    pages.write(path, estimator, rows, estimator.evaluate(rows.test, **more))
+    show.result(f"wrote {path}", {"out": str(path)}, brief=str(path))
+
+
+def _call(estimator: Any) -> str:
+    """Return the constructor call with what differs from its defaults, on one line."""
+    return " ".join(repr(estimator).split())

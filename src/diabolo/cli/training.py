@@ -1,0 +1,135 @@
+"""The steps of ``diabolo fit``: train, save, measure."""
+
+from __future__ import annotations
+
+import datetime
+import inspect
+import platform
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from .models import NOT_OPTIONS, class_of, models, parts_of
+from .run import CONFIG, FILES, HISTORY, METRICS, MODEL
+from .signatures import arguments
+from .source import Reading, Rows
+
+
+def effective(
+    estimator: Any,
+    options: dict[str, Any],
+    setting: dict[str, Any],
+    rows: Rows,
+    reading: Reading,
+    *,
+    seed: int,
+) -> dict[str, Any]:
+    """Return the whole configuration of a run, which ``--config`` reads back.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted yet.
+    options : dict
+        What was given or defaulted, by argument.
+    setting : dict
+        Source, model and what else is no argument of the model.
+    """
+    source = setting["source"]
+    path = Path(source).expanduser()
+    whole: dict[str, Any] = {**setting}
+    is_recipe = not inspect.isclass(models()[setting["model"]])
+    for name, argument in arguments(type(estimator)).items():
+        if name in NOT_OPTIONS:
+            continue
+        value = options.get(name, getattr(estimator, name))
+        by_name = parts_of(argument)
+        if by_name and not isinstance(value, str):
+            if is_recipe and name not in options:  # the recipe makes it again
+                continue
+            value = next(part for part, factory in by_name.items() if class_of(factory) is type(value))
+        whole[name] = "none" if value is None and argument.default is not None else value
+    whole.update({name: value for name, value in options.items() if "." in name or name not in whole})
+    return {
+        "source": source,
+        "data": rows.data.source,
+        "reading": reading.options(),
+        "feature_names": rows.data.feature_names,
+        "rows": {
+            "n_train": len(rows.train),
+            "n_test": len(rows.test),
+            "test": rows.said,
+            "seed": seed,
+            "source": str(path.resolve()) if path.exists() else source,
+        },
+        "options": {name.replace("_", "-"): value for name, value in whole.items() if value is not None},
+        "estimator": type(estimator).__name__,
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that numbers depend on."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from diabolo import __version__
+
+    found = {"diabolo": __version__, "python": platform.python_version()}
+    for package in ("torch", "numpy", "scikit-learn"):
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def train(estimator: Any, rows: Rows) -> float:
+    """Fit the estimator and return the seconds it took."""
+    started = time.perf_counter()
+    more = {} if rows.train_noisy is None else {"X_noisy": rows.train_noisy}
+    estimator.fit(rows.train, **more)
+    return time.perf_counter() - started
+
+
+def save(estimator: Any, folder: Path, configuration: dict[str, Any], seconds: float) -> Path:
+    """Write the model first, then what is known of its training; return where.
+
+    If the folder cannot be written any more, the model is rescued to the system's folder for temporary files.
+    """
+    from diabolo.storage import write_csv, write_json
+
+    for name in FILES:  # of a run that is overwritten: no old numbers beside a new model
+        with suppress(FileNotFoundError):
+            (folder / name).unlink()
+    try:
+        estimator.save(folder / MODEL)
+    except OSError as error:
+        rescue = Path(tempfile.mkdtemp(prefix="diabolo-"))
+        print(f"diabolo: warning: {error.strerror or error}; writing to {rescue} instead", file=sys.stderr)
+        folder = rescue
+        estimator.save(folder / MODEL)
+    write_csv(folder / HISTORY, estimator.history_)
+    training = {
+        "n_steps": estimator.n_steps_,
+        "n_epochs": estimator.n_iter_,
+        "stopped": estimator.stopped_,
+        "best_step": estimator.best_step_,
+        "seconds": round(seconds, 3),
+        "choices": estimator.choices_,
+        "seed": estimator.seed_,
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    configuration["training"] = training
+    write_json(folder / CONFIG, configuration)
+    return folder
+
+
+def measure(estimator: Any, folder: Path, rows: Rows) -> Any:
+    """Evaluate on the test rows, write metrics.json and return the record."""
+    from diabolo.storage import write_json
+
+    more = {} if rows.test_noisy is None else {"X_noisy": rows.test_noisy}
+    record = estimator.evaluate(rows.test, **more)
+    write_json(folder / METRICS, {"rows": rows.said, **record.as_dict()})
+    return record

@@ -1,0 +1,180 @@
+import csv
+
+import numpy as np
+import pytest
+
+import diabolo
+
+
+def images(places):
+    return np.load(places / "images.npy")
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "csv"])
+def test_codes_go_out_and_come_back(typed, places, tmp_path, suffix):
+    Z, X = tmp_path / f"Z.{suffix}", tmp_path / f"X.{suffix}"
+    assert typed("encode", places / "ae", places / "images.npy", "--out", Z).code == 0
+    said = typed("decode", places / "ae", Z, "--out", X, "--json")
+    assert said.json() == {"what": "decoded rows", "shape": [120, 8, 8], "dtype": "float64", "out": str(X)}
+    estimator = diabolo.load(places / "ae/model.diabolo")
+    want = estimator.reconstruct(images(places))
+    got = diabolo_read(X)
+    np.testing.assert_array_equal(got.reshape(want.shape), want)
+
+
+def diabolo_read(path):
+    from diabolo.data import read
+
+    return read(path).X
+
+
+def test_without_out_the_first_rows_are_shown(typed, places):
+    said = typed("encode", places / "vae", places / "images.npy")
+    assert said.out.startswith("codes of images: float64 (120, 3)\n")
+    assert "115 more rows" in said.out
+    facts = typed("encode", places / "vae", places / "images.npy", "--json").json()
+    want = diabolo.load(places / "vae/model.diabolo").transform(images(places))
+    np.testing.assert_array_equal(facts["values"], want)
+
+
+def test_csv_keeps_the_names_of_columns(typed, places, tmp_path):
+    typed("reconstruct", places / "table", places / "table.csv", "--out", tmp_path / "X.csv")
+    typed("encode", places / "table", places / "table.csv", "--out", tmp_path / "Z.csv")
+    with open(tmp_path / "X.csv") as x, open(tmp_path / "Z.csv") as z:
+        assert next(csv.reader(x)) == [f"height {i}" for i in range(5)]
+        assert next(csv.reader(z)) == ["vae0", "vae1"]
+
+
+def test_columns_in_another_order_are_refused(typed, places, tmp_path):
+    lines = (places / "table.csv").read_text().splitlines()
+    lines[0] = ",".join(lines[0].split(",")[::-1])
+    (tmp_path / "turned.csv").write_text("\n".join(lines))
+    said = typed("encode", places / "table", tmp_path / "turned.csv")
+    assert said.code == 2
+    assert "column 'height 0' where turned has 'height 4'" in said.err
+
+
+def test_flat_rows_are_folded_into_images(typed, places, tmp_path):
+    np.save(tmp_path / "flat.npy", images(places).reshape(120, 64))
+    said = typed("reconstruct", places / "ae", tmp_path / "flat.npy", "--json").json()
+    assert said["shape"] == [120, 8, 8]
+    np.save(tmp_path / "flat.npy", np.zeros((3, 63)))
+    said = typed("reconstruct", places / "ae", tmp_path / "flat.npy")
+    assert said.code == 2
+    assert "63" in said.err
+
+
+def test_denoise_only_with_a_denoising_model(typed, places, tmp_path):
+    said = typed("denoise", places / "denoising", places / "images.npy", "--out", tmp_path / "clean.npy")
+    assert said.out == f"wrote {tmp_path / 'clean.npy'}: restored rows of images: float64 (120, 8, 8)\n"
+    want = diabolo.load(places / "denoising/model.diabolo").denoise(images(places))
+    np.testing.assert_array_equal(np.load(tmp_path / "clean.npy"), want)
+    said = typed("denoise", places / "vae", places / "images.npy")
+    assert said.code == 2
+    assert "holds a VAE" in said.err
+
+
+@pytest.mark.parametrize("latent", ["prior", "aggregate"])
+def test_samples_repeat_by_seed(typed, places, tmp_path, latent):
+    words = ("sample", places / "vae", "-n", 5, "--latent", latent, "--observation", "mean", "--seed", 4)
+    typed(*words, "--out", tmp_path / "S.npy")
+    want = diabolo.load(places / "vae/model.diabolo").sample(
+        5, latent=latent, observation="mean", random_state=4
+    )
+    np.testing.assert_array_equal(np.load(tmp_path / "S.npy"), want)
+
+
+def test_samples_as_a_picture(typed, places, tmp_path):
+    from matplotlib.image import imread
+
+    assert typed("sample", places / "vae", "-n", 16, "--out", tmp_path / "s.png").code == 0
+    assert imread(tmp_path / "s.png").shape[:2] == (4 * 58 + 2, 4 * 58 + 2)
+    said = typed("sample", places / "table", "--out", tmp_path / "s.png")
+    assert "a picture needs images" in said.err
+
+
+def test_sample_needs_a_prior(typed, places):
+    said = typed("sample", places / "ae")
+    assert said.code == 2
+    assert "--model vae" in said.err
+    assert 'Did you mean "aggregate"?' in typed("sample", places / "vae", "--latent", "agregate").err
+
+
+def test_interpolate(typed, places, tmp_path):
+    typed(
+        "interpolate",
+        places / "ae",
+        places / "images.npy",
+        "--rows",
+        "0,5",
+        "-n",
+        4,
+        "--out",
+        tmp_path / "L.npy",
+    )
+    X = images(places)
+    want = diabolo.load(places / "ae/model.diabolo").interpolate(X[0], X[5], 4)
+    np.testing.assert_array_equal(np.load(tmp_path / "L.npy"), want)
+    for rows, sentence in (
+        ("0,500", "between 0 and 119"),
+        ("0", "two row numbers"),
+        ("a,b", "two row numbers"),
+    ):
+        said = typed("interpolate", places / "ae", places / "images.npy", "--rows", rows)
+        assert (said.code, sentence in said.err) == (2, True)
+
+
+def test_evaluate_the_held_out_rows_or_others(typed, places):
+    from json import loads
+
+    facts = typed("evaluate", places / "vae", "--json").json()
+    assert facts == loads((places / "vae/metrics.json").read_text())
+    facts = typed("evaluate", places / "vae", places / "images.npy", "--n-draws", 3, "--json").json()
+    assert (facts["n_rows"], facts["n_draws"]) == (120, 3)
+    assert "explained_variance" in typed("evaluate", places / "ae").out
+    assert "--n-draws is for a VAE" in typed("evaluate", places / "ae", "--n-draws", 3).err
+
+
+def test_evaluate_notices_a_source_that_has_changed(typed, places, tmp_path):
+    import shutil
+
+    np.save(tmp_path / "X.npy", images(places))
+    shutil.copytree(places / "vae", tmp_path / "run")
+    config = (tmp_path / "run/config.json").read_text()
+    (tmp_path / "run/config.json").write_text(
+        config.replace(str(places / "images.npy"), str(tmp_path / "X.npy"))
+    )
+    assert typed("evaluate", tmp_path / "run").code == 0
+    np.save(tmp_path / "X.npy", images(places)[:50])
+    assert "has changed since the run" in typed("evaluate", tmp_path / "run").err
+
+
+def test_info_of_a_folder_and_of_a_file(typed, places, tmp_path):
+    said = typed("info", places / "vae")
+    for words in ("VAE(", "image (8, 8) -> 3 numbers", "StandardNormal()", "torch 2."):
+        assert words in said.out
+    lone = tmp_path / "lone.diabolo"
+    lone.write_bytes((places / "vae/model.diabolo").read_bytes())
+    facts = typed("info", lone, "--json").json()
+    assert (facts["estimator"], facts["versions"]) == ("VAE", {})
+    assert "give INPUT" in typed("evaluate", lone).err
+
+
+def test_run_must_be_a_run(typed, places, tmp_path):
+    for name, sentence in (
+        (places / "va", f"did you mean {places / 'vae'}?"),
+        (tmp_path, "holds no model.diabolo"),
+        (places / "images.npy", "NumPy"),
+    ):
+        said = typed("info", name)
+        assert (said.code, sentence in said.err) == (2, True), said.err
+    cut = tmp_path / "cut.diabolo"
+    cut.write_bytes((places / "vae/model.diabolo").read_bytes()[:5000])
+    assert typed("info", cut).code == 2
+
+
+@pytest.mark.parametrize("out", ["Z.txt", "Z", "Z.png"])
+def test_out_must_have_a_known_suffix(typed, places, tmp_path, out):
+    said = typed("encode", places / "vae", places / "images.npy", "--out", tmp_path / out)
+    assert said.code == 2
+    assert "--out must end in .npy, .npz, .csv" in said.err
