@@ -301,6 +301,7 @@ def table() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--rows", nargs="*", help="parts of the names of the rows to run")
     parser.add_argument("--table", action="store_true", help="print what has been measured and stop")
     arguments = parser.parse_args()
@@ -311,7 +312,7 @@ def main() -> None:
         parser.error("set DIABOLO_DATA to the folder that holds mnist_train.npz and mnist_test.npz")
     warnings.simplefilter("ignore", UserWarning)
     CACHE.parent.mkdir(exist_ok=True)
-    for seed in range(arguments.seeds):
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         for name, (run, _) in ROWS.items():
             if arguments.rows and not any(part in name for part in arguments.rows):
                 continue

@@ -83,7 +83,7 @@ class VAE(LatentEstimator):
         ``"standard_normal"``, or an object from :mod:`diabolo.priors`.
     aggregate_rows : int
         Training rows whose posteriors are kept for ``sample(latent="aggregate")``; of more rows a
-        seeded subset is kept (``choices_`` says so).
+        seeded subset is kept (what was kept is said).
     {common}
 
     Attributes
