@@ -1,0 +1,229 @@
+"""The space of codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from diabolo.report.style import BLUE, CYCLE, GRID, INK, MUTED, PAPER, RED, legend, new_figure, sequence, tidy
+from diabolo.report.view import View, as_rows, spaced
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def plot_latent(
+    estimator: Any,
+    X: Any,
+    labels: Any = None,
+    *,
+    thumbnails: int = 36,
+    ellipses: int = 12,
+    max_rows: int = 3000,
+    view: View | None = None,
+) -> Figure:
+    """Draw the map of the codes: as they are in one or two dimensions, beyond that their first two principal ones.
+
+    A VAE shows its prior (rings that hold 39 and 86 % of it, in two dimensions) and a few posteriors as
+    ellipses at two standard deviations.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted one.
+    X : array of shape (n_rows, ...)
+        Rows.
+    labels : array of shape (n_rows,), optional
+        Colours: classes (up to ten) or numbers. Takes the place of the thumbnails.
+    thumbnails : int
+        Images laid on the map, for images without labels.
+    ellipses : int
+        Posteriors drawn, for a VAE.
+    max_rows : int
+        Rows drawn, evenly spaced.
+    view : View, optional
+        Fixes the range of values of the thumbnails; that of X by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    rows = as_rows(X)
+    which = spaced(len(rows), max_rows)
+    rows = rows[which]
+    labels = None if labels is None else np.asarray(labels)[which]
+    encoding = estimator.encode(rows) if hasattr(estimator, "encode") else None
+    codes = np.asarray(estimator.transform(rows) if encoding is None else encoding.mean, dtype=np.float64)
+    if codes.shape[1] == 1:
+        return _one_dimension(codes[:, 0], labels, generative=encoding is not None)
+    centre, plane, share = _plane(codes)
+    points = (codes - centre) @ plane
+    across, up = np.maximum(np.ptp(points, axis=0), 1e-9)
+    figure = new_figure(float(np.clip(4.4 * up / across, 3.2, 4.6)))
+    names = ("z₁", "z₂")
+    if codes.shape[1] > 2:
+        names = tuple(f"principal component {i + 1} of the codes ({s:.0%})" for i, s in enumerate(share))
+    axes = tidy(figure.subplots(), *names)
+    axes.set_aspect("equal", adjustable="datalim")
+    if encoding is not None and codes.shape[1] == 2:
+        _rings(axes)
+    _points(axes, points, labels)
+    view = view or View.of(estimator, rows)
+    pictures = thumbnails if labels is None and view.kind == "image" else 0
+    chosen = _apart(points, pictures + (0 if encoding is None else ellipses))
+    if encoding is not None:
+        _ellipses(axes, encoding, points, plane, chosen[pictures:] or chosen[:ellipses])
+    if pictures:
+        _thumbnails(axes, view, rows, points, chosen[:pictures])
+    return figure
+
+
+def plot_rates(rates: Sequence[float], active: Sequence[bool] | None = None) -> Figure:
+    """Draw the rate of each dimension in nats per row, the largest first; dimensions in use stand out.
+
+    Parameters
+    ----------
+    rates : sequence of float
+        KL(q(zⱼ|x) || p(zⱼ)) averaged over rows, as ``evaluate(X).rate_per_dimension`` gives it.
+    active : sequence of bool, optional
+        Whether the dimension is in use; by default a rate above 0.01 nats.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.patches import Patch
+
+    values = np.asarray(rates, dtype=float)
+    used = values > 0.01 if active is None else np.asarray(active, dtype=bool)
+    order = np.argsort(-values, kind="stable")
+    figure = new_figure(2.9)
+    axes = tidy(figure.subplots(), "dimension of the code", "rate, nats per row")
+    axes.grid(False, axis="x")
+    at = np.arange(len(values))
+    axes.bar(
+        at,
+        values[order],
+        color=[BLUE if used[i] else MUTED for i in order],
+        width=0.72 if len(at) <= 64 else 1.0,
+    )
+    if len(at) <= 24:
+        axes.set_xticks(at, [str(i + 1) for i in order])
+    axes.set_xlim(-0.75, max(len(at), 4) - 0.25)
+    if not used.all():
+        both = [Patch(color=BLUE, label="in use"), Patch(color=MUTED, label="not in use")]
+        legend(axes, handles=both, loc="upper right")
+    return figure
+
+
+def _plane(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return centre, two orthonormal directions (d, 2) and their shares of the variance."""
+    n_components = codes.shape[1]
+    if n_components == 2:
+        return np.zeros(2), np.eye(2), np.ones(2)
+    centre = codes.mean(0)
+    _, scale, directions = np.linalg.svd(codes - centre, full_matrices=True)
+    variance = np.zeros(n_components)
+    variance[: len(scale)] = np.square(scale)
+    return centre, directions[:2].T, variance[:2] / (variance.sum() or 1.0)
+
+
+def _points(axes: Axes, points: np.ndarray, labels: np.ndarray | None) -> None:
+    size = float(np.clip(6000 / len(points), 5, 26))
+    if labels is None:
+        axes.scatter(*points.T, s=size, color=BLUE, alpha=0.45, linewidths=0)
+        return
+    classes = np.unique(labels)
+    if len(classes) <= len(CYCLE):
+        for colour, name in zip(CYCLE, classes, strict=False):
+            axes.scatter(
+                *points[labels == name].T, s=size, color=colour, alpha=0.7, linewidths=0, label=str(name)
+            )
+        legend(axes, loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.4, borderaxespad=0.2)
+        return
+    axes.scatter(*points.T, s=size, c=labels.astype(float), cmap=sequence(), alpha=0.8, linewidths=0)
+
+
+def _rings(axes: Axes) -> None:
+    from matplotlib.patches import Circle
+
+    for radius in (1, 2):
+        axes.add_patch(
+            Circle((0, 0), radius, fill=False, edgecolor=MUTED, linewidth=1, linestyle=(0, (4, 2)))
+        )
+
+
+def _ellipses(axes: Axes, encoding: Any, points: np.ndarray, plane: np.ndarray, chosen: list[int]) -> None:
+    from matplotlib.patches import Ellipse
+
+    for i in chosen:
+        spread = (
+            np.diag(np.square(encoding.scale[i])) if encoding.covariance is None else encoding.covariance[i]
+        )
+        values, vectors = np.linalg.eigh(plane.T @ np.asarray(spread, dtype=np.float64) @ plane)
+        width, height = 4 * np.sqrt(np.maximum(values[::-1], 0))
+        angle = np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1]))
+        axes.add_patch(
+            Ellipse(
+                tuple(points[i]),
+                width,
+                height,
+                angle=angle,
+                fill=False,
+                edgecolor=RED,
+                linewidth=1.1,
+                zorder=3,
+            )
+        )
+
+
+def _thumbnails(axes: Axes, view: View, rows: np.ndarray, points: np.ndarray, chosen: list[int]) -> None:
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    images = view.images(rows[chosen])
+    zoom = 15.0 / max(images.shape[1:3])
+    for image, point in zip(images, points[chosen], strict=True):
+        picture = OffsetImage(np.round(image * 255).astype(np.uint8), zoom=zoom, interpolation="none")
+        frame = {"edgecolor": PAPER, "facecolor": PAPER, "linewidth": 0.8}
+        axes.add_artist(AnnotationBbox(picture, tuple(point), pad=0.06, bboxprops=frame, zorder=4))
+
+
+def _apart(points: np.ndarray, n: int) -> list[int]:
+    """Choose points far from each other, one after the other, beginning in the middle."""
+    nearest = np.square(points - np.median(points, axis=0)).sum(1)
+    chosen = [int(np.argmin(nearest))]
+    distance = np.square(points - points[chosen[0]]).sum(1)
+    while len(chosen) < min(n, len(points)) and distance.max() > 0:
+        chosen.append(int(np.argmax(distance)))
+        distance = np.minimum(distance, np.square(points - points[chosen[-1]]).sum(1))
+    return chosen
+
+
+def _one_dimension(codes: np.ndarray, labels: np.ndarray | None, *, generative: bool) -> Figure:
+    figure = new_figure(2.9)
+    axes = tidy(figure.subplots(), "code z", "density")
+    groups = [codes]
+    names = ["codes"]
+    if labels is not None and len(np.unique(labels)) <= len(CYCLE):
+        groups = [codes[labels == name] for name in np.unique(labels)]
+        names = [str(name) for name in np.unique(labels)]
+    # numpy's rule may ask for any number of bins, and for none where all codes are equal
+    edges = np.histogram_bin_edges(codes, bins=int(np.clip(np.sqrt(len(codes)), 5, 60)))
+    for colour, group, name in zip(CYCLE, groups, names, strict=False):
+        axes.hist(
+            group, bins=edges, density=True, color=colour, alpha=0.7 if len(groups) == 1 else 0.4, label=name
+        )
+    if generative:
+        low, high = axes.get_xlim()
+        at = np.linspace(min(low, -3), max(high, 3), 200)
+        axes.plot(
+            at, np.exp(-(at**2) / 2) / np.sqrt(2 * np.pi), color=INK, linewidth=1.3, label="prior N(0, 1)"
+        )
+    if len(codes) <= 300:
+        axes.plot(codes, np.zeros_like(codes), "|", color=INK, markersize=6, alpha=0.4)
+    axes.grid(True, color=GRID)
+    legend(axes, loc="upper right")
+    return figure

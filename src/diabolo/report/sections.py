@@ -1,0 +1,296 @@
+"""What stands in a report: sections of pictures with captions, for one fitted estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from diabolo.report import compression, latent, learning, observations, paths
+from diabolo.report.numbers import plain
+from diabolo.report.view import View, spaced
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_FEWEST_FOR_A_MAP = 200
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A picture, its title, and a caption in HTML written here (nothing of the user's)."""
+
+    figure: Figure
+    title: str
+    caption: str
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """Pictures of one family."""
+
+    title: str
+    panels: list[Panel]
+    formula: str = ""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the sections are drawn from.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted one.
+    train, test : array
+        Rows; ``test`` are those shown, which are training rows when no others were given.
+    held_out : bool
+        Whether ``test`` are rows of their own.
+    metrics : mapping
+        ``evaluate(test).as_dict()``.
+    noisy : array, optional
+        Noisy versions of ``test``.
+    labels : array, optional
+        Classes or numbers of ``test``, for the map.
+    """
+
+    estimator: Any
+    train: np.ndarray
+    test: np.ndarray
+    held_out: bool
+    metrics: Mapping[str, Any]
+    noisy: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    view: View = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "view", View.of(self.estimator, self.train))
+
+    @property
+    def generative(self) -> bool:
+        """Whether codes can be drawn."""
+        return hasattr(self.estimator, "sample")
+
+    @property
+    def rows(self) -> str:
+        """What the rows shown are."""
+        return "test rows" if self.held_out else "training rows"
+
+    @property
+    def scale(self) -> str:
+        """How values become grey."""
+        view = self.view
+        if view.kind == "image":
+            extra = ""
+            if view.channel_axis is not None and view.shape[view.channel_axis] not in (1, 3):
+                extra = " Of the channels, the first " + (
+                    "one is" if view.shape[view.channel_axis] < 3 else "three are"
+                )
+                extra += " shown."
+            return f" Black is {plain(view.low)} and full brightness {plain(view.high)} everywhere.{extra}"
+        if view.kind == "table":
+            return " Each column is in its own standard units: 0 is its mean, 1 its standard deviation."
+        return "" if view.channel_axis is None else " The first channel is shown."
+
+
+def all_sections(material: Material) -> list[Section]:
+    """Return every section that the estimator has something to show in, in reading order."""
+    makers = (_learning, _reconstruction, _denoising, _samples, _latent, _paths, _compression)
+    return [section for maker in makers if (section := maker(material)) is not None]
+
+
+def _given(m: Material, rest: str) -> str:
+    dots = m.view.kind == "table" and m.view.n_values <= 64
+    return f"{'Dots are' if dots else 'The thin line is'} what was given, {rest}"
+
+
+def _learning(m: Material) -> Section | None:
+    history = getattr(m.estimator, "history_", None)
+    if not history:
+        return None
+    held = "val_loss" in history[-1]
+    how = "Solid: training batches; dashed: rows held out of training, which chose the weights that were kept (dotted line)."
+    if not held:
+        how = "Averages over training batches; no rows were held out, the last weights were kept."
+    panels = [
+        Panel(
+            learning.plot_history(m.estimator, ["distortion"]),
+            "Distortion",
+            f"How badly x is explained by its codes, −E<sub>q</sub> log p(x|z): lower is better. {how} "
+            "The first checks may lie above the frame.",
+        )
+    ]
+    if "rate" in history[-1]:
+        panels.append(
+            Panel(
+                learning.plot_history(m.estimator, ["rate"]),
+                "Rate",
+                "What the codes say about x, KL(q(z|x) ‖ p(z)), without β: it usually rises while the model finds "
+                "that information pays, then settles.",
+            )
+        )
+    formula = "loss = distortion + β · rate = −E<sub>q</sub> log p(x|z) + β · KL(q(z|x) ‖ p(z))"
+    if "rate" not in history[-1]:
+        formula = "loss = distortion = −log p(x | z), z = E(x), per row in nats"
+    return Section("Learning", panels, formula)
+
+
+def _reconstruction(m: Material) -> Section:
+    n = 16 if m.view.kind == "image" else 6
+    colour = "" if m.view.kind == "image" else " " + _given(m, "blue is what came back.")
+    panels = [
+        Panel(
+            observations.plot_reconstructions(m.estimator, m.test, n, view=m.view),
+            "Originals beside reconstructions",
+            f"Evenly spaced {m.rows}, and what is left of each after passing through {m.estimator.n_components} "
+            f"number{'s' if m.estimator.n_components > 1 else ''}.{colour}{m.scale}",
+        )
+    ]
+    if m.view.kind == "table" and m.view.n_values > 1:
+        some = m.test if len(m.test) >= 5 else m.train
+        panels.append(
+            Panel(
+                observations.plot_features(m.estimator, some, view=m.view),
+                "Column by column",
+                f"{'Test rows' if some is m.test and m.held_out else 'Training rows'}. Across: the value given; up: its reconstruction. Points on the diagonal are kept perfectly; columns "
+                "run from the best kept to the worst, by R² = 1 − squared error / variance.",
+            )
+        )
+    return Section("Reconstruction", panels, "H(x) = D(E(x)) ≈ x")
+
+
+def _denoising(m: Material) -> Section | None:
+    if not hasattr(m.estimator, "denoise"):
+        return None
+    noise = "the real noisy rows" if m.noisy is not None else "noise drawn by the model's corruption"
+    look = "" if m.view.kind == "image" else " " + _given(m, "orange the noisy row, blue what was restored.")
+    figure = observations.plot_denoising(m.estimator, m.test, m.noisy, view=m.view)
+    caption = f"Clean {m.rows}, the same with {noise}, and what the model makes of the noisy ones alone.{look}{m.scale}"
+    return Section(
+        "Denoising", [Panel(figure, "Clean, noisy, denoised", caption)], "‖H(x̃) − x‖, x̃ = x + noise"
+    )
+
+
+def _samples(m: Material) -> Section | None:
+    if not m.generative:
+        return None
+    shown = "a draw from p(x|z)" if m.view.kind == "table" else "the mean of p(x|z)"
+    band = {
+        "image": "",
+        "signal": " Grey: where 90 % of the data lie.",
+        "table": " Grey: the training rows; the plane is that of their first two principal components.",
+    }[m.view.kind]
+    panels = []
+    for latent_name, title, caption in (
+        (
+            "aggregate",
+            "Option 1: aggregated posterior",
+            "Codes drawn from the posteriors of training rows: near what the decoder has seen, so this is as good as it gets.",
+        ),
+        (
+            "prior",
+            "Option 2: prior",
+            "Codes drawn from N(0, I), without any data. The closer to option 1, the better the codes fill the prior.",
+        ),
+    ):
+        figure = observations.plot_samples(m.estimator, latent=latent_name, X=m.train, view=m.view)  # type: ignore[arg-type]
+        panels.append(Panel(figure, title, f"{caption} Shown is {shown}.{band}"))
+    formula = "option 1: z ~ (1/n) Σᵢ q(z|xᵢ) &emsp; option 2: z ~ p(z) = N(0, I)"
+    return Section("Samples", panels, formula)
+
+
+def _latent(m: Material) -> Section:
+    rows, labels, said = m.test, m.labels, m.rows
+    if len(rows) < _FEWEST_FOR_A_MAP and m.held_out and labels is None:
+        rows, said = m.train, "training rows"
+    d = m.estimator.n_components
+    if d == 1:
+        read = "Histogram of the codes, one number for each row."
+    elif d == 2:
+        read = "Each point is the code of a row, as it is."
+    else:
+        read = f"Each point is the code of a row; the {d} dimensions are projected on their first two principal components."
+    if m.generative:
+        if d == 2:
+            read += " Dashed rings: one and two standard deviations of the prior."
+        read += (
+            " The curve is the prior."
+            if d == 1
+            else " Ellipses: posteriors q(z|x) of some rows at two deviations."
+        )
+    if d > 1 and m.view.kind == "image" and labels is None:
+        read += " Small pictures are the observations whose codes lie there."
+    figure = latent.plot_latent(m.estimator, rows, labels, view=m.view)
+    panels = [Panel(figure, f"Map of the codes of {said}", read)]
+    if d > 1 and "rate_per_dimension" in m.metrics:
+        rates = m.metrics["rate_per_dimension"]
+        means = m.estimator.transform(m.test)
+        active = means.var(0) > 0.01 if len(means) > 1 else None
+        panels.append(
+            Panel(
+                latent.plot_rates(rates, active),
+                "Rate per dimension",
+                "How many nats each dimension carries about x, KL(q(z<sub>j</sub>|x) ‖ p(z<sub>j</sub>)), averaged over "
+                f"{m.rows}. A unit is in use when its mean varies over rows (variance above 0.01); one that is not in "
+                "use equals the prior and costs nothing.",
+            )
+        )
+    return Section(
+        "Codes", panels, "z = E(x)" if not m.generative else "q(z|x) = N(μ<sub>x</sub>, σ<sub>x</sub>²)"
+    )
+
+
+def _paths(m: Material) -> Section | None:
+    panels = []
+    if len(m.test) > 1:
+        first, last = _pairs(m.estimator.transform(m.test), 6 if m.view.kind == "image" else 4)
+        panels.append(
+            Panel(
+                paths.plot_interpolation(m.estimator, m.test[first], m.test[last], view=m.view),
+                "Interpolations",
+                f"From one of the {m.rows} (left) to another (right) on the straight line between their codes, decoded at ten points."
+                if m.view.kind == "image"
+                else f"From one of the {m.rows} (blue) to another (orange) on the straight line between their codes.",
+            )
+        )
+    rows = m.train[spaced(len(m.train), 2000)]
+    panels.append(
+        Panel(
+            paths.plot_traversal(m.estimator, rows, view=m.view),
+            "Traversals",
+            "One dimension of the code moves from its 1st to its 99th percentile, the others stay at their mean; the "
+            "dimensions that vary most come first.",
+        )
+    )
+    return Section("Ways through the codes", panels, "D((1 − t) z₀ + t z₁)")
+
+
+def _compression(m: Material) -> Section | None:
+    curve = m.metrics.get("compression")
+    if (
+        not curve
+        or not len(curve["bits_per_row"])
+        or not np.isfinite(curve["mse"]).all()
+        or max(curve["bits_per_row"]) <= 0
+    ):
+        return None
+    caption = (
+        "Codes rounded to a grid, finer to the right: bits an ideal entropy coder of independent dimensions needs for a "
+        f"row, against the error of what is decoded, on {m.rows}. PCA has as many components and is fitted on the very "
+        "rows that are measured, which favours it."
+    )
+    return Section("Compression", [Panel(compression.plot_compression(curve), "Bits against error", caption)])
+
+
+def _pairs(codes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Choose pairs of rows: evenly spaced first ends, each with the median-far of the other rows' codes."""
+    first = spaced(len(codes), n)
+    last = []
+    for i in first:
+        distance = np.square(codes - codes[i]).sum(1)
+        order = np.argsort(distance, kind="stable")
+        last.append(order[min(len(order) - 1, round(0.75 * len(order)))])
+    return first, np.asarray(last)
