@@ -1,9 +1,15 @@
-"""Doctests, those of README.md among them, run in a folder of their own, so that they can write files."""
+"""What holds for every test: one thread for each of several workers, and doctests in a folder of their own."""
+
+import os
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # read by torch when it is imported: workers with two threads each would queue
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)
 def _own_folder(request: pytest.FixtureRequest) -> None:
+    """Doctests, those of README.md among them, may write files."""
     if isinstance(request.node, pytest.DoctestItem):
         request.getfixturevalue("monkeypatch").chdir(request.getfixturevalue("tmp_path"))

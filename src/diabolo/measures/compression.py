@@ -77,8 +77,8 @@ def entropy_bits(cells: np.ndarray) -> float:
         counts = np.unique(column, return_counts=True)[1]
         p = counts / counts.sum()
         correction = (len(counts) - 1) / (2 * counts.sum() * np.log(2))
-        total += min(float(-(p * np.log2(p)).sum() + correction), np.log2(max(len(counts), 1)))
-    return total
+        total += min(-(p * np.log2(p)).sum() + correction, np.log2(len(counts)))
+    return float(total)
 
 
 def _curve(

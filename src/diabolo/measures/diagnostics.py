@@ -26,6 +26,7 @@ def active_units(means: Tensor) -> int:
 
     Examples
     --------
+    >>> import torch
     >>> active_units(torch.tensor([[0.0, 1.0], [1.0, 1.0]]))
     1
     """

@@ -65,7 +65,8 @@ def plot_latent(
     figure = new_figure(float(np.clip(4.4 * up / across, 3.2, 4.6)))
     names = ("z₁", "z₂")
     if codes.shape[1] > 2:
-        names = tuple(f"principal component {i + 1} of the codes ({s:.0%})" for i, s in enumerate(share))
+        first, second = (f"principal component {i + 1} of the codes ({s:.0%})" for i, s in enumerate(share))
+        names = (first, second)
     axes = tidy(figure.subplots(), *names)
     axes.set_aspect("equal", adjustable="datalim")
     if encoding is not None and codes.shape[1] == 2:
@@ -134,17 +135,24 @@ def _plane(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _points(axes: Axes, points: np.ndarray, labels: np.ndarray | None) -> None:
     size = float(np.clip(6000 / len(points), 5, 26))
     if labels is None:
-        axes.scatter(*points.T, s=size, color=BLUE, alpha=0.45, linewidths=0)
+        axes.scatter(points[:, 0], points[:, 1], s=size, color=BLUE, alpha=0.45, linewidths=0)
         return
-    classes = np.unique(labels)
+    classes, numbers = np.unique(labels, return_inverse=True)
     if len(classes) <= len(CYCLE):
         for colour, name in zip(CYCLE, classes, strict=False):
-            axes.scatter(
-                *points[labels == name].T, s=size, color=colour, alpha=0.7, linewidths=0, label=str(name)
-            )
+            own = points[labels == name]
+            axes.scatter(own[:, 0], own[:, 1], s=size, color=colour, alpha=0.7, linewidths=0, label=str(name))
         legend(axes, loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.4, borderaxespad=0.2)
         return
-    axes.scatter(*points.T, s=size, c=labels.astype(float), cmap=sequence(), alpha=0.8, linewidths=0)
+    axes.scatter(
+        points[:, 0],
+        points[:, 1],
+        s=size,
+        c=labels if labels.dtype.kind in "fiub" else numbers,
+        cmap=sequence(),
+        alpha=0.8,
+        linewidths=0,
+    )
 
 
 def _rings(axes: Axes) -> None:
@@ -214,7 +222,12 @@ def _one_dimension(codes: np.ndarray, labels: np.ndarray | None, *, generative: 
     edges = np.histogram_bin_edges(codes, bins=int(np.clip(np.sqrt(len(codes)), 5, 60)))
     for colour, group, name in zip(CYCLE, groups, names, strict=False):
         axes.hist(
-            group, bins=edges, density=True, color=colour, alpha=0.7 if len(groups) == 1 else 0.4, label=name
+            group,
+            bins=edges.tolist(),
+            density=True,
+            color=colour,
+            alpha=0.7 if len(groups) == 1 else 0.4,
+            label=name,
         )
     if generative:
         low, high = axes.get_xlim()

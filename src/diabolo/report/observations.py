@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from diabolo.report.style import BLUE, GRID, INK, MUTED, ORANGE, bare, legend, new_figure, tidy, write
-from diabolo.report.view import View, as_rows, draw_tiles, spaced
+from diabolo.report.view import GAP, View, as_rows, draw_tiles, spaced
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -198,7 +198,7 @@ def _cloud(view: View, drawn: np.ndarray, X: Any) -> Figure:
     figure = new_figure(3.3)
     if view.n_values == 1:
         axes = tidy(figure.subplots(), f"{_short(view.names[0], 40)}, standard units", "density")
-        edges = np.linspace(min(data.min(), points.min()), max(data.max(), points.max()), 31)
+        edges = np.linspace(min(data.min(), points.min()), max(data.max(), points.max()), 31).tolist()
         axes.hist(data[:, 0], bins=edges, density=True, color=MUTED, alpha=0.5, label="data")
         axes.hist(
             points[:, 0],
@@ -219,9 +219,7 @@ def _cloud(view: View, drawn: np.ndarray, X: Any) -> Figure:
         axes = tidy(figure.subplots(), *labels)
         for cloud, colour, name in ((data, MUTED, "data"), (points, BLUE, "samples")):
             at = (cloud - data.mean(0)) @ plane
-            axes.scatter(
-                *at.T, s=9, color=colour, alpha=0.4 if name == "data" else 0.6, linewidths=0, label=name
-            )
+            axes.scatter(at[:, 0], at[:, 1], s=9, color=colour, alpha=0.55, linewidths=0, label=name)
         own = (data - data.mean(0)) @ plane  # the frame is that of the data: the same for every sampler
         low, high = own.min(0), own.max(0)
         margin = 0.15 * (high - low) + 1e-9
@@ -276,7 +274,7 @@ def _tiles(
         for row in range(len(images) // n_columns):
             top += (gaps or {}).get(row, 0.0) * unit
             write(axes, -0.12, top + unit / 2, labels[row % len(labels)], ha="right", va="center")
-            top += unit + 0.06
+            top += unit + GAP
         figure.set_size_inches(5.0, max(0.6, 0.86 * width * ratio))
     return figure
 
@@ -300,7 +298,7 @@ def _curve_series(view: View, series: list[tuple[str, np.ndarray]]) -> Figure:
         tidy(axes)
         for (name, rows), (colour, width) in zip(series, looks, strict=True):
             given = name == series[0][0]
-            options = (
+            options: dict[str, Any] = (
                 {"marker": "o", "markersize": 3, "linewidth": 0} if given and dots else {"linewidth": width}
             )
             if view.n_values == 1:

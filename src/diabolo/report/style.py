@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 if TYPE_CHECKING:
@@ -83,34 +83,48 @@ def bare(axes: Axes, title: str = "") -> Axes:
     return axes
 
 
-def legend(axes: Axes, **more: object) -> None:
+def legend(axes: Axes, **more: Any) -> None:
     """Add a legend without a frame."""
-    options = {"frameon": False, "fontsize": _SIZE - 0.5, "labelcolor": INK, "handlelength": 1.4, **more}
+    options: dict[str, Any] = {
+        "frameon": False,
+        "fontsize": _SIZE - 0.5,
+        "labelcolor": INK,
+        "handlelength": 1.4,
+        **more,
+    }
     axes.legend(**options)
 
 
-def write(axes: Axes, x: float, y: float, text: str, **more: object) -> None:
+def write(axes: Axes, x: float, y: float, text: str, **more: Any) -> None:
     """Put a small label into axes."""
-    options = {"color": MUTED, "fontsize": _SIZE - 0.5, "parse_math": False, **more}
+    options: dict[str, Any] = {"color": MUTED, "fontsize": _SIZE - 0.5, "parse_math": False, **more}
     axes.text(x, y, text, **options)
 
 
 def to_svg(figure: Figure, name: str) -> str:
     """Return a figure as an SVG element for a page: text as text, colours as the page's variables.
 
-    Matplotlib's two settings for that hold for this one drawing only and are put back behind it.
+    Matplotlib's settings for that hold for this one drawing only and are put back behind it.
     """
     from matplotlib import rc_context
 
     file = io.StringIO()
-    settings = {
+    settings: Any = {
         "svg.fonttype": "none",
         "svg.hashsalt": name,
         "svg.image_inline": True,
         "image.composite_image": False,
+        "figure.autolayout": False,
+        "figure.constrained_layout.use": False,
     }
     with _LOCK, rc_context(settings):
+        engine = figure.get_layout_engine()
+        if engine is not None:  # once, here: saving would lay everything out and draw it twice
+            engine.execute(figure)
+            figure.set_layout_engine(None)
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        if engine is not None:
+            figure.set_layout_engine(engine)
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)

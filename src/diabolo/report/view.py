@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LARGEST = 112  # pixels of a side of one small picture
+_SHARP = 50
+GAP = 0.06  # between tiles, of their width
 
 
 @dataclass(frozen=True)
@@ -131,32 +133,38 @@ def shrunk(images: np.ndarray, largest: int = _LARGEST) -> np.ndarray:
 def draw_tiles(
     axes: Axes, images: np.ndarray, n_columns: int, *, gaps: dict[int, float] | None = None
 ) -> float:
-    """Draw images (n, H, W, 3) as a grid in one picture and return its height over its width.
+    """Draw images as a grid in one picture and return its height over its width.
 
     Parameters
     ----------
     axes : Axes
         Where; it is left bare, with one unit for a tile.
-    images : array
-        The tiles, row by row.
+    images : array of shape (n, H, W, 3 or 4)
+        The tiles, row by row: numbers from 0 to 1, or bytes.
     n_columns : int
         Tiles beside each other.
     gaps : dict, optional
         Extra space in tiles' heights above a row of tiles.
     """
-    n, height, width, _ = images.shape
-    n_rows = -(-n // n_columns)
+    if images.dtype != np.uint8:
+        images = np.round(images * 255).astype(np.uint8)
+    k = max(1, -(-_SHARP // images.shape[2]))  # enlarged, so that the gaps are several pixels wide
+    images = images.repeat(k, axis=1).repeat(k, axis=2)
+    n, height, width, channels = images.shape
     ratio = height / width
-    gap = 0.06
-    top = 0.0
-    for row in range(n_rows):
+    tops, top = [], 0.0
+    for row in range(-(-n // n_columns)):
         top += (gaps or {}).get(row, 0.0) * ratio
-        for column in range(min(n_columns, n - row * n_columns)):
-            left = column * (1 + gap)
-            extent = (left, left + 1, top + ratio, top)
-            axes.imshow(images[row * n_columns + column], extent=extent, interpolation="none", aspect="equal")
-        top += ratio + gap
-    total = n_columns * (1 + gap) - gap
-    axes.set(xlim=(0, total), ylim=(top - gap, 0), aspect="equal")
+        tops.append(top)
+        top += ratio + GAP
+    high, wide = top - GAP, n_columns * (1 + GAP) - GAP
+    sheet = np.zeros((round(high * width) + 1, round(wide * width) + 1, 4), np.uint8)
+    for i, image in enumerate(images):
+        y, x = round(tops[i // n_columns] * width), round((i % n_columns) * (1 + GAP) * width)
+        sheet[y : y + height, x : x + width, 3] = 255
+        sheet[y : y + height, x : x + width, :channels] = image
+    extent = (0, sheet.shape[1] / width, sheet.shape[0] / width, 0)
+    axes.imshow(sheet, extent=extent, interpolation="none", aspect="equal")
+    axes.set(xlim=(0, wide), ylim=(high, 0))
     axes.set_axis_off()
-    return (top - gap) / total
+    return high / wide

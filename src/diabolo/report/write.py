@@ -94,10 +94,10 @@ def write_report(
     for name, rows in (("X_train", train), ("X_test", test)):
         if len(rows) == 0:
             raise ValueError(f"{name} must hold at least one row, got none.")
-    for name, rows in (("X_test_noisy", noisy), ("labels", labels)):
-        if rows is not None and len(rows) != len(test):
+    for name, beside in (("X_test_noisy", noisy), ("labels", labels)):
+        if beside is not None and len(beside) != len(test):
             raise ValueError(
-                f"{name} must have a row for each of the {len(test)} test rows, got {len(rows)}."
+                f"{name} must have a row for each of the {len(test)} test rows, got {len(beside)}."
             )
     which = spaced(len(test), _MOST_ROWS)
     if metrics is None:
