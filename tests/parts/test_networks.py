@@ -228,3 +228,20 @@ def test_dcec_starts_with_glorots_bound():
     first = next(m for m in encoder.modules() if isinstance(m, nn.Conv2d))
     bound = (6 / (25 * 1 + 25 * 32)) ** 0.5
     assert 0.95 * bound < float(first.weight.detach().abs().max()) <= bound
+
+
+@pytest.mark.parametrize(
+    ("network", "event"), [(Conv2d(), (1, 28, 28)), (Conv2d(), (3, 8, 8)), (Conv1d(), (1, 128))]
+)
+def test_convolutions_keep_the_size_of_what_passes_and_end_small(network, event):
+    """He's condition: about unit codes make maps of about unit size, and outputs near 0, the mean of the data."""
+    torch.manual_seed(0)
+    decoder = network.decoder(10, event, 1)
+    maps = []
+    for module in decoder:
+        module.register_forward_hook(
+            lambda module, args, output: maps.append(output.square().mean().sqrt().item())
+        )
+    outputs = decoder(torch.randn(64, 10))
+    assert outputs.square().mean().sqrt() < 0.5
+    assert all(0.1 < size < 3 for size in maps[:-2])

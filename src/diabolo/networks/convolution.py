@@ -138,11 +138,25 @@ class ConvolutionalNetwork(Network):
         return self.started(nn.Sequential(*modules, nn.Unflatten(1, (n_outputs, n_channels))))
 
     def started(self, module: nn.Module) -> nn.Module:
-        """Return the module with its first weights: He's uniform, biases at 0."""
+        """Return the module with He's uniform weights, biases at 0, and a last convolution a tenth as large.
+
+        So a decoder whose outputs are shifts from the mean starts near the mean. A transposed
+        convolution sums ``channels * (kernel / stride)`` products along each axis, fewer than its weight's shape says.
+        """
+        last = None
         for layer in module.modules():
-            if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
-                nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+            if isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d):
+                last = layer
+                n_inputs = layer.weight[:, 0].numel() / math.prod(layer.stride)
+            elif isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d):
+                n_inputs = layer.weight[0].numel()
+            else:
+                continue
+            bound = math.sqrt(6 / n_inputs)
+            nn.init.uniform_(layer.weight, -bound, bound)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        if last is not None:
+            last.weight.data.mul_(0.1)
         return module
 
 
