@@ -25,7 +25,7 @@ class CompressionCurve:
         Squared error per value of what is decoded from the cells' centres, in units of X squared.
     pca_mse : tuple of float
         The same for PCA with as many components at equal bits; PCA is fitted on the very rows
-        that are measured, which favours it. NaN beyond the bits that PCA's curve covers.
+        that are measured, which favours it. NaN beyond the bits that PCA's curve covers, and for a single row.
     """
 
     step: tuple[float, ...]
@@ -56,9 +56,11 @@ def compression_curve(
     x, codes = x[rows].reshape(len(rows), -1).astype(np.float64), codes[rows].astype(np.float64)
     steps = _STEPS * (_spread(codes) or 1.0)
     bits, errors = _curve(x, codes, lambda z: decode(z).reshape(len(x), -1), steps)
-    pca_bits, pca_errors = _pca_curve(x, codes.shape[1])
-    order = np.argsort(pca_bits)
-    pca = np.interp(bits, pca_bits[order], pca_errors[order], left=np.nan, right=np.nan)
+    pca = np.full(len(steps), np.nan)
+    if len(x) > 1:
+        pca_bits, pca_errors = _pca_curve(x, codes.shape[1])
+        order = np.argsort(pca_bits)
+        pca = np.interp(bits, pca_bits[order], pca_errors[order], left=np.nan, right=np.nan)
     return CompressionCurve(
         tuple(steps.tolist()), tuple(bits.tolist()), tuple(errors.tolist()), tuple(pca.tolist())
     )
