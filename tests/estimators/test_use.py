@@ -268,3 +268,19 @@ def test_effort_is_a_budget_of_steps():
     model = AutoEncoder(2, network=MLP((4,)), early_stopping=False, random_state=0).fit(DIGITS[:150])
     assert model.n_steps_ == 2000
     assert model.stopped_ == "budget"
+
+
+@pytest.mark.parametrize(
+    ("shape", "params", "network"),
+    [
+        ((30, 16, 16), {}, "mlp"),
+        ((30, 32, 40), {}, "conv2d"),
+        ((30, 36, 32, 3), {}, "conv2d"),
+        ((30, 64), {}, "mlp"),
+        ((30, 64), {"channel_axis": None}, "conv1d"),
+        ((30, 8), {"channel_axis": None}, "mlp"),
+    ],
+)
+def test_the_network_is_chosen_by_the_shape_and_said(shape, params, network):
+    model = AutoEncoder(2, max_epochs=1, random_state=0, **params).fit(RNG.normal(size=shape))
+    assert model.choices_["network"].startswith(f"network='{network}'")

@@ -14,7 +14,8 @@ from diabolo.estimators.layout import Layout
 from diabolo.likelihoods import Bernoulli, Gaussian, Likelihood
 from diabolo.networks import MLP, Conv1d, Conv2d, Network
 
-_SMALLEST_IMAGE = 16
+#: Below this side, in pixels, fully connected layers learn faster and reach further in the default budget.
+_SMALLEST_IMAGE = 32
 _SMALLEST_SIGNAL = 16
 #: How far apart the ranges of a table's columns lie before each is given a scale of its own.
 _UNIT_RATIO = 10.0
