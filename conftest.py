@@ -4,7 +4,9 @@ import os
 
 import pytest
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # read by torch when it is imported: workers with two threads each would queue
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # read by torch when it is imported: workers with two threads each would queue
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 

@@ -1,7 +1,7 @@
 """The numbers of the first release, on real MNIST: ``python -m benchmarks.basics``.
 
 Set DIABOLO_DATA to the folder with mnist_train.npz and mnist_test.npz. Each row is measured for
-each seed and kept in ``benchmarks/.cache/basics.jsonl``, so an interrupted run goes on where it
+each seed and kept in ``benchmarks/measured/basics.jsonl``, so an interrupted run goes on where it
 stopped; ``--table`` prints what has been measured as Markdown. Pixels in [0, 1], 60,000 rows to
 train on, 10,000 to test on; nothing is selected on the test rows.
 """
@@ -28,7 +28,7 @@ from diabolo.corruptions import Gaussian as GaussianNoise
 from diabolo.data import named
 from diabolo.networks import MLP, Linear
 
-CACHE = Path(__file__).parent / ".cache" / "basics.jsonl"
+CACHE = Path(__file__).parent / "measured" / "basics.jsonl"
 CLASSIC = {"network": MLP((400,)), "likelihood": "bernoulli", "early_stopping": False}
 
 
