@@ -284,3 +284,9 @@ def test_effort_is_a_budget_of_steps():
 def test_the_network_is_chosen_by_the_shape_and_said(shape, params, network):
     model = AutoEncoder(2, max_epochs=1, random_state=0, **params).fit(RNG.normal(size=shape))
     assert model.choices_["network"].startswith(f"network='{network}'")
+
+
+def test_a_refit_takes_held_out_rows_of_its_own_shape():
+    model = AutoEncoder(2, **QUICK).fit(RNG.normal(size=(40, 5)))
+    model.fit(DIGITS[:60], X_val=DIGITS[60:90])
+    assert model.transform(DIGITS[:3]).shape == (3, 2)

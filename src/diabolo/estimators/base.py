@@ -416,6 +416,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             self.feature_names_in_ = np.asarray(names, dtype=object)
         self.layout_ = Layout(**{**layout, "shape": tuple(layout["shape"])})
         self.event_shape_ = self.layout_.shape
+        self._x_shape = (math.prod(self.event_shape_),) if self.layout_.flat else self.event_shape_
         self._n_features_out = self.n_components
         self._optimiser = None
         self.model_ = self._place(model, Sizes(self.layout_.event, self.n_components))
@@ -443,14 +444,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 f"got {tuple(array.shape[1:])}."
             )
         if reset:
-            self._x_event = tuple(array.shape[1:])
+            self._x_shape = tuple(array.shape[1:])
         return array
-
-    @property
-    def _x_shape(self) -> tuple[int, ...]:
-        if not hasattr(self, "layout_"):
-            return self._x_event
-        return (math.prod(self.layout_.shape),) if self.layout_.flat else self.layout_.shape
 
     def _check_seen(self, X_seen: ArrayLike, array: np.ndarray) -> np.ndarray:
         seen = self._check_X(X_seen, reset=False, name="X_noisy")
