@@ -8,27 +8,20 @@ train on, 10,000 to test on; nothing is selected on the test rows.
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
-import statistics
 import time
 import warnings
-from collections.abc import Callable
-from datetime import date
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
 
+from benchmarks.ledger import Ledger, Row
 from diabolo import VAE, AutoEncoder, DenoisingAutoEncoder
 from diabolo.corruptions import Gaussian as GaussianNoise
 from diabolo.data import named
 from diabolo.networks import MLP, Linear
 
-CACHE = Path(__file__).parent / "measured" / "basics.jsonl"
 CLASSIC = {"network": MLP((400,)), "likelihood": "bernoulli", "early_stopping": False}
 
 
@@ -250,93 +243,32 @@ def compression(seed: int) -> dict:
     return {"bits_per_row": curve.bits_per_row[at], "mse": curve.mse[at], "pca_mse": curve.pca_mse[at]}
 
 
-ROWS: dict[str, tuple[Callable[[int], dict], str]] = {
-    "classic VAE 784-400-20, grey values": (classic_vae, "-ELBO <= 105.4 within the plain loop's time"),
-    **{
-        f"AE d={d}": (lambda seed, d=d: auto_encoder(d, seed), f"test MSE <= {bound}")
+ROWS = [
+    Row("classic VAE 784-400-20, grey values", classic_vae, "-ELBO <= 105.4 within the plain loop's time"),
+    *(
+        Row(f"AE d={d}", partial(auto_encoder, d), f"test MSE <= {bound}")
         for d, bound in ((2, ".036"), (8, ".015"), (32, ".0060"))
-    },
-    **{
-        f"denoising, sigma={s}": (lambda seed, s=s: denoising(s, seed), f"test MSE <= {bound}")
+    ),
+    *(
+        Row(f"denoising, sigma={s}", partial(denoising, s), f"test MSE <= {bound}")
         for s, bound in ((0.25, ".0060"), (0.5, ".0110"))
-    },
-    **{
-        f"linear AE d={d}": (lambda seed, d=d: linear_is_pca(d, seed), "PCA's MSE to 1e-4, angles < 1e-2")
+    ),
+    *(
+        Row(f"linear AE d={d}", partial(linear_is_pca, d), "PCA's MSE to 1e-4, angles < 1e-2")
         for d in (2, 8, 32)
-    },
-    "linear VAE d=16": (linear_vae, "train log-likelihood within .5 nat of pPCA's 258.46"),
-    **{
-        f"beta={b}": (lambda seed, b=b: beta_trade_off(b, seed), "rate falls, distortion rises with beta")
+    ),
+    Row("linear VAE d=16", linear_vae, "train log-likelihood within .5 nat of pPCA's 258.46"),
+    *(
+        Row(f"beta={b}", partial(beta_trade_off, b), "rate falls, distortion rises with beta")
         for b in (0.25, 1.0, 4.0)
-    },
-    **{
-        f"defaults on {data}": (lambda seed, data=data: untouched(data, seed), "trains without a setting")
+    ),
+    *(
+        Row(f"defaults on {data}", partial(untouched, data), "trains without a setting")
         for data in ("usps", "digits", "breast_cancer", "signals")
-    },
-    "compression, AE d=16": (compression, "error below PCA's at equal bits"),
-}
-
-
-def measured() -> list[dict]:
-    return [json.loads(line) for line in CACHE.read_text().splitlines()] if CACHE.exists() else []
-
-
-def table() -> str:
-    lines = ["| row | wanted | measured: mean (sd) over seeds | seeds |", "|---|---|---|---|"]
-    for name, (_, wanted) in ROWS.items():
-        results = [entry for entry in measured() if entry["row"] == name]
-        if not results:
-            lines.append(f"| {name} | {wanted} | not run | - |")
-            continue
-        cells = []
-        for key in results[0]["result"]:
-            values = [entry["result"][key] for entry in results]
-            spread = f" ({statistics.stdev(values):.2g})" if len(values) > 1 else ""
-            cells.append(f"{key} {statistics.mean(values):.5g}{spread}")
-        seeds = ", ".join(str(entry["seed"]) for entry in results)
-        lines.append(f"| {name} | {wanted} | {'; '.join(cells)} | {seeds} |")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--rows", nargs="*", help="parts of the names of the rows to run")
-    parser.add_argument("--table", action="store_true", help="print what has been measured and stop")
-    arguments = parser.parse_args()
-    if arguments.table:
-        print(table())
-        return
-    if "DIABOLO_DATA" not in os.environ:
-        parser.error("set DIABOLO_DATA to the folder that holds mnist_train.npz and mnist_test.npz")
-    warnings.simplefilter("ignore", UserWarning)
-    CACHE.parent.mkdir(exist_ok=True)
-    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
-        for name, (run, _) in ROWS.items():
-            if arguments.rows and not any(part in name for part in arguments.rows):
-                continue
-            if any(entry["row"] == name and entry["seed"] == seed for entry in measured()):
-                continue
-            start = time.perf_counter()
-            result = run(seed)
-            entry = {"row": name, "seed": seed, "result": result, "seconds": time.perf_counter() - start}
-            entry |= {
-                "date": date.today().isoformat(),
-                "torch": torch.__version__,
-                "machine": platform.machine(),
-            }
-            with CACHE.open("a") as file:
-                file.write(json.dumps(entry) + "\n")
-            print(
-                name,
-                seed,
-                {k: round(v, 5) for k, v in result.items()},
-                f"{entry['seconds']:.0f} s",
-                flush=True,
-            )
-    print(table())
+    ),
+    Row("compression, AE d=16", compression, "error below PCA's at equal bits"),
+]
 
 
 if __name__ == "__main__":
-    main()
+    Ledger("basics", ROWS).command(__doc__)

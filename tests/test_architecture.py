@@ -16,7 +16,8 @@ likelihoods:   contracts distributions
 posteriors:    contracts distributions
 priors:        contracts distributions
 models:        contracts distributions
-objectives:    contracts networks
+objectives:    contracts distributions networks
+schedules:     contracts
 training:      contracts
 data:
 storage:
@@ -33,7 +34,7 @@ MAY_IMPORT = {}
 for line in TABLE.strip().splitlines():
     name, allowed = line.split(":")
     MAY_IMPORT[name] = set(MAY_IMPORT) if "ABOVE" in allowed else set(allowed.split())
-NO_SIBLINGS = {"networks", "corruptions", "likelihoods", "posteriors", "priors", "objectives"}
+NO_SIBLINGS = {"networks", "corruptions", "likelihoods", "posteriors", "priors", "objectives", "schedules"}
 SHARED = {"base", "convolution", "location_scale"}
 
 

@@ -32,6 +32,7 @@ _ROOMS = (
     "corruptions",
     "networks",
     "objectives",
+    "schedules",
     "models",
     "measures",
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from diabolo import corruptions, likelihoods, networks, objectives, posteriors, priors
+from diabolo import corruptions, likelihoods, networks, objectives, posteriors, priors, schedules
 from diabolo.contracts import Sizes, Statistics
 from diabolo.models import LatentModel
 
@@ -17,6 +17,7 @@ ROOMS = {
     "objective": objectives,
     "posterior": posteriors,
     "prior": priors,
+    "schedule": schedules,
 }
 
 #: For each room: a name, and how to make that part. test_part_contract.py fails where one is missing.
@@ -50,8 +51,11 @@ EXAMPLES = {
         "masking": lambda: corruptions.Masking(0.4, value=0.5),
         "salt_and_pepper": lambda: corruptions.SaltAndPepper(0.2),
     },
+    "schedule": {"linear": lambda: schedules.Linear(2.0, share=0.5)},
     "objective": {
         "elbo": lambda: objectives.ELBO(2.5, n_draws=2),
+        "elbo_landing": lambda: objectives.ELBO(gradient="sticking_the_landing"),
+        "importance": lambda: objectives.ImportanceWeighted(3),
         "reconstruction": objectives.Reconstruction,
     },
 }

@@ -28,7 +28,7 @@ def built(part, x):
 
 def embedded(compose, rows, event, part_room, part, dtype=torch.float32):
     """Put a part into a model that is otherwise the plainest, with rows that suit it."""
-    parts = {} if part_room == "objective" else {part_room: part}
+    parts = {} if part_room in ("objective", "schedule") else {part_room: part}
     if isinstance(part, Reconstruction):
         parts["posterior"] = Deterministic()
     x = rows(parts.get("likelihood"), event, dtype=dtype)
@@ -61,7 +61,9 @@ def suits(event):
     return suits
 
 
-@pytest.mark.parametrize("name", ["corruption", "likelihood", "network", "objective", "posterior", "prior"])
+@pytest.mark.parametrize(
+    "name", ["corruption", "likelihood", "network", "objective", "posterior", "prior", "schedule"]
+)
 def test_every_part_has_an_example_and_a_name(name, rooms, examples):
     module = rooms[name]
     files = [
@@ -193,7 +195,7 @@ class TestInAModel:
 
     def test_nested_parameters(self, make_part, event, rows, compose, room, suits):
         part = suits(make_part())
-        if room == "objective":
+        if room in ("objective", "schedule"):
             pytest.skip("no part of a model")
         model, _ = embedded(compose, rows, event, room, part)
         for name, value in part.get_params().items():
@@ -223,7 +225,7 @@ class TestObjectives:
 
 class TestPriorsAndPosteriors:
     def test_prior_samples_have_the_log_probability_they_claim(self, make_prior):
-        p = make_prior().build(Sizes((6,), 2))()
+        p = make_prior().build(Sizes((6,), 2))(None)
         side = torch.linspace(-9, 9, 181, dtype=torch.float64)
         grid = torch.cartesian_prod(side, side)
         assert p.log_prob(grid).exp().sum() * 0.1**2 == pytest.approx(1, abs=1e-6)

@@ -27,6 +27,14 @@ class Model(Part, ABC):
         """Return p(x|z) for codes of shape (..., n_components); batch shape (...)."""
 
     @abstractmethod
+    def latent_prior(self) -> Distribution | None:
+        """Return p(z), batch shape (); None for a plain auto-encoder."""
+
+    def observe(self, x: Tensor) -> Tensor:
+        """Return what is observed of stored rows: x itself, unless the likelihood draws it (binarisation)."""
+        return x
+
+    @abstractmethod
     def draw(self, posterior: Distribution, noise: Tensor) -> Tensor:
         """Turn standard normal noise into codes (the reparametrisation), differentiably."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 _BLOCK_VALUES = 1 << 24
+_MOST_EXAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Statistics:
         Number of rows seen.
     per_column : bool
         Whether ``unit`` is one scale for each column.
+    examples : Tensor of shape (n, *event)
+        Rows themselves, evenly spaced, 1,000 at most; for parts that start from observations.
     """
 
     mean: Tensor
@@ -38,6 +41,7 @@ class Statistics:
     high: Tensor
     n_rows: int
     per_column: bool = False
+    examples: Tensor = field(default_factory=lambda: torch.empty(0))
 
     @classmethod
     def of(cls, x: Tensor, *, scale: str = "global") -> Statistics:
@@ -70,4 +74,5 @@ class Statistics:
         else:
             overall = deviation.square().mean().sqrt()
             unit = torch.full_like(deviation, float(overall) if overall > 0 else 1.0)
-        return cls(mean, deviation, unit, low, high, len(x), per_column=scale == "column")
+        examples = x[torch.linspace(0, len(x) - 1, min(len(x), _MOST_EXAMPLES)).long()]
+        return cls(mean, deviation, unit, low, high, len(x), scale == "column", examples)

@@ -2,7 +2,8 @@
 
 from diabolo.distributions import kl  # noqa: F401 - registers the closed forms
 from diabolo.distributions.continuous_bernoulli import ContinuousBernoulli
+from diabolo.distributions.detached import detached
 from diabolo.distributions.diagonal_normal import DiagonalNormal
 from diabolo.distributions.dirac import Dirac
 
-__all__ = ["ContinuousBernoulli", "DiagonalNormal", "Dirac"]
+__all__ = ["ContinuousBernoulli", "DiagonalNormal", "Dirac", "detached"]

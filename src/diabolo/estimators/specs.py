@@ -11,7 +11,16 @@ import numpy as np
 from diabolo.contracts import Part
 from diabolo.storage import ModelFileError
 
-_ROOMS = ("networks", "posteriors", "likelihoods", "priors", "corruptions", "models")
+_ROOMS = (
+    "networks",
+    "posteriors",
+    "likelihoods",
+    "priors",
+    "corruptions",
+    "models",
+    "objectives",
+    "schedules",
+)
 
 
 def to_spec(value: Any) -> Any:

@@ -9,11 +9,13 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
+from torch.distributions import Distribution
 
 from diabolo import posteriors, priors
-from diabolo.contracts import Objective, Part
+from diabolo.contracts import Objective, Part, Schedule
 from diabolo.estimators.base import Effort, LatentEstimator
 from diabolo.estimators.choices import part_named
 from diabolo.estimators.inputs import one_of, positive_integer
@@ -28,6 +30,7 @@ from diabolo.measures import (
     rate_per_dimension,
     row_noise,
 )
+from diabolo.models import LatentModel
 from diabolo.networks import Network
 from diabolo.objectives import ELBO
 from diabolo.posteriors import Posterior
@@ -69,8 +72,12 @@ class VAE(LatentEstimator):
     ----------
     n_components : int
         Dimension d of the latent space.
-    beta : float
-        Weight of the rate: above 1 closer to the prior, below 1 better reconstructions.
+    beta : float or Schedule
+        Weight of the rate: above 1 closer to the prior, below 1 better reconstructions. A
+        schedule from :mod:`diabolo.schedules` changes it while the model is trained.
+    objective : str or Objective
+        What training makes small: ``"elbo"`` with ``beta``, or an object from
+        :mod:`diabolo.objectives`, such as ``ImportanceWeighted(5)``.
     likelihood : str or Likelihood
         How x scatters around what is decoded: ``"auto"`` (looks at the data, see ``choices_``),
         ``"gaussian"`` (one learned scale), ``"gaussian_per_feature"``, ``"laplace"``,
@@ -104,7 +111,8 @@ class VAE(LatentEstimator):
         self,
         n_components: int = 10,
         *,
-        beta: float = 1.0,
+        beta: float | Schedule = 1.0,
+        objective: str | Objective = "elbo",
         likelihood: str | Likelihood = "auto",
         posterior: str | Posterior = "diagonal_gaussian",
         prior: str | Prior = "standard_normal",
@@ -127,6 +135,7 @@ class VAE(LatentEstimator):
     ) -> None:
         self.n_components = n_components
         self.beta = beta
+        self.objective = objective
         self.likelihood = likelihood
         self.posterior = posterior
         self.prior = prior
@@ -152,7 +161,20 @@ class VAE(LatentEstimator):
         positive_integer("aggregate_rows", self.aggregate_rows)
 
     def _objective(self) -> Objective:
-        return ELBO(self.beta)
+        if isinstance(self.objective, str):
+            one_of("objective", self.objective, ("elbo",))
+            return ELBO(clone(self.beta) if isinstance(self.beta, Schedule) else self.beta)
+        if not isinstance(self.objective, Objective):
+            raise TypeError(
+                f"objective must be 'elbo' or an object from diabolo.objectives, got {self.objective!r} of type "
+                f"{type(self.objective).__name__}."
+            )
+        if self.beta != 1.0:
+            raise ValueError(
+                f"beta weights the rate of objective='elbo', and objective={self.objective!r} was given beside "
+                f"beta={self.beta!r}: give the weight to the objective, as in ELBO(beta=4)."
+            )
+        return clone(self.objective)
 
     def _parts(self) -> dict[str, Part]:
         return {
@@ -244,7 +266,7 @@ class VAE(LatentEstimator):
             one_of(name, value, allowed)
         model = self.model_
         with torch.inference_mode(), seeded(self._draw_seed(random_state)):
-            z = model.prior().sample((n,)) if latent == "prior" else self._aggregate_codes(n)
+            z = self._prior().sample((n,)) if latent == "prior" else self._aggregate_codes(n)
             blocks = []
             for block in z.split(_BLOCK_CODES // 4):
                 p = model.decode(block)
@@ -270,6 +292,12 @@ class VAE(LatentEstimator):
             head = self.model_.posterior.head
             parameters = [head(self.model_.features(block)) for block in x.split(4096)]
         self._aggregate = torch.cat(parameters).clone()
+
+    def _prior(self, model: LatentModel | None = None) -> Distribution:
+        prior = (model or self.model_).latent_prior()
+        if prior is None:  # the combination is refused when built
+            raise TypeError("a VAE has a prior")
+        return prior
 
     # -- likelihood ----------------------------------------------------------------------------
 
@@ -317,7 +345,7 @@ class VAE(LatentEstimator):
         estimate = self._estimate(array, n_draws)
         model, dtype = self._model_for(array.dtype)
         x = self._tensor(array, dtype)
-        prior = model.prior()
+        prior = self._prior(model)
         rates = self._blockwise(lambda b: rate_per_dimension(model.encode(b), prior), x).mean(
             0, dtype=np.float64
         )

@@ -39,6 +39,13 @@ class Likelihood(Part, ABC):
         """Return the reconstruction that p(x|z) stands for, its mean, shape (*batch, *event)."""
         return observation.mean
 
+    def observe(self, x: Tensor) -> Tensor:
+        """Return what is observed of stored rows, shape (batch, *event): x itself, or a draw made from it.
+
+        Called on every batch of training, with torch's generator as the source of chance.
+        """
+        return x
+
     def is_density(self, x: np.ndarray) -> bool:
         """Whether log p(x|z) is the log-probability or log-density of these values."""
         return True

@@ -19,10 +19,19 @@ class Bernoulli(Likelihood):
     On binary values this is a likelihood. Grey values in [0, 1] are accepted, as is usual, but
     their cross-entropy is *not* the logarithm of a density: numbers made with it compare only with
     numbers made with it on the same data. :class:`ContinuousBernoulli` is the density.
+
+    Parameters
+    ----------
+    binarise : bool
+        Dynamic binarisation (Salakhutdinov & Murray 2008): the values in [0, 1] of the rows to
+        train on are probabilities, and binary rows are drawn from them anew at every step.
+        Rows to score are taken as they are: binarise them once, by seed, with
+        :func:`diabolo.data.binarise`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, binarise: bool = False) -> None:
         super().__init__()
+        self.binarise = binarise
 
     def start(self, statistics: Statistics) -> None:
         """Start at the mean of each column."""
@@ -34,6 +43,10 @@ class Bernoulli(Likelihood):
         return Independent(
             TorchBernoulli(logits=logits, validate_args=False), self.n_event_dims, validate_args=False
         )
+
+    def observe(self, x: Tensor) -> Tensor:
+        """Return x, or binary rows drawn from it."""
+        return x.bernoulli() if self.binarise else x
 
     def is_density(self, x: np.ndarray) -> bool:
         """Whether all values are 0 or 1."""

@@ -108,6 +108,14 @@ class LatentModel(Model):
         outputs = self.decoder(z.reshape(-1, z.shape[-1]))
         return self.likelihood(outputs.reshape(*z.shape[:-1], *outputs.shape[1:]))
 
+    def latent_prior(self) -> Distribution | None:
+        """Return p(z)."""
+        return None if self.prior is None else self.prior(self.encode)
+
+    def observe(self, x: Tensor) -> Tensor:
+        """Return what the likelihood observes of stored rows."""
+        return self.likelihood.observe(x)
+
     def draw(self, posterior: Distribution, noise: Tensor) -> Tensor:
         """Turn standard normal noise into codes."""
         return self.posterior.draw(posterior, noise)
@@ -138,8 +146,7 @@ class LatentModel(Model):
                 else x.new_empty(shape)
             )
         z = self.draw(posterior, noise)
-        prior = None if self.prior is None else self.prior()
-        return Evaluation(x, z, posterior, prior, self.decode(z), context)
+        return Evaluation(x, z, posterior, self.latent_prior(), self.decode(z), context)
 
     def _check_parts(self) -> None:
         if self.prior is not None and not self.posterior.has_density:

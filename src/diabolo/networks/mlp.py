@@ -18,7 +18,9 @@ class MLP(Network):
     hidden : tuple of int
         Units of the encoder's hidden layers, from x to the codes.
     activation : str
-        ``"relu"``, ``"silu"``, ``"gelu"``, ``"tanh"``, ``"elu"`` or ``"softplus"``.
+        ``"relu"``, ``"silu"``, ``"gelu"``, ``"tanh"``, ``"elu"``, ``"softplus"``, or ``"gated"``:
+        (W h + b) * sigmoid(V h + c), a gate for each unit (Dauphin et al. 2017; in VAEs, Tomczak &
+        Welling 2018).
 
     Examples
     --------
@@ -45,4 +47,6 @@ class MLP(Network):
 
     def _layers(self, widths: tuple[int, ...]) -> list[nn.Module]:
         pairs = pairwise(widths)
+        if self.activation == "gated":
+            return [module for a, b in pairs for module in (nn.Linear(a, 2 * b), nn.GLU(-1))]
         return [module for a, b in pairs for module in (nn.Linear(a, b), activation_module(self.activation))]

@@ -1,6 +1,7 @@
 """What training makes small."""
 
 from diabolo.objectives.elbo import ELBO
+from diabolo.objectives.importance import ImportanceWeighted
 from diabolo.objectives.reconstruction import Reconstruction
 
-__all__ = ["ELBO", "Reconstruction"]
+__all__ = ["ELBO", "ImportanceWeighted", "Reconstruction"]

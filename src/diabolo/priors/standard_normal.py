@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from diabolo.contracts import Sizes
 from diabolo.distributions import DiagonalNormal
@@ -27,6 +29,6 @@ class StandardNormal(Prior):
         self.register_buffer("deviation", torch.ones(sizes.n_components), persistent=False)
         return self
 
-    def forward(self) -> DiagonalNormal:
+    def forward(self, encode: Callable[[Tensor], Distribution]) -> DiagonalNormal:
         """Return N(0, I)."""
         return DiagonalNormal(self.mean, self.deviation)

@@ -122,7 +122,7 @@ def train(
                 rate = plan.learning_rate * warm_up_cosine((step - 0.5) / plan.n_steps)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
-            batch = x[rows]
+            batch = model.observe(x[rows])
             seen = {name: tensor[rows] for name, tensor in (context or {}).items()}
             evaluation = model.evaluate(batch, seen, objective.n_draws)
             terms = objective(evaluation, step / plan.n_steps)
@@ -164,7 +164,7 @@ def mean_terms(
     with seeded(seed):
         for rows in torch.arange(len(x)).split(_VALIDATION_ROWS):
             seen = {name: tensor[rows] for name, tensor in context.items()}
-            evaluation = model.evaluate(x[rows], seen, objective.n_draws)
+            evaluation = model.evaluate(model.observe(x[rows]), seen, objective.n_draws)
             loss: Tensor = sum(objective(evaluation).values())
             terms = {"loss": loss.item(), **_quantities(evaluation)}
             for name, value in terms.items():

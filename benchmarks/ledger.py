@@ -1,0 +1,117 @@
+"""What has been measured: one JSON line for each row and seed, so that a run goes on where it stopped."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+
+FOLDER = Path(__file__).parent / "measured"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: how it is measured, for a seed, and what is wanted."""
+
+    name: str
+    measure: Callable[[int], dict[str, Any]]
+    wanted: str
+    seeds: int = 3
+
+
+class Ledger:
+    """The measurements of one table."""
+
+    def __init__(self, name: str, rows: list[Row]) -> None:
+        self.path = FOLDER / f"{name}.jsonl"
+        self.rows = rows
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return what has been measured."""
+        return [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
+
+    def run(self, only: list[str] | None, seeds: int | None, first_seed: int) -> None:
+        """Measure what is missing, seed by seed, row by row; rows by parts of their names."""
+        FOLDER.mkdir(exist_ok=True)
+        for seed in range(first_seed, first_seed + (seeds or max(row.seeds for row in self.rows))):
+            for row in self.rows:
+                unwanted = seeds is None and seed >= row.seeds
+                if unwanted or (only and not any(part in row.name for part in only)):
+                    continue
+                if any(entry["row"] == row.name and entry["seed"] == seed for entry in self.entries()):
+                    continue
+                self._measure(row, seed)
+
+    def _measure(self, row: Row, seed: int) -> None:
+        start = time.perf_counter()
+        result = row.measure(seed)
+        entry = {
+            "row": row.name,
+            "seed": seed,
+            "result": result,
+            "seconds": time.perf_counter() - start,
+            "date": date.today().isoformat(),
+            "commit": _commit(),
+            "torch": torch.__version__,
+            "threads": torch.get_num_threads(),
+            "machine": platform.machine(),
+        }
+        with self.path.open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+        shown = {key: round(value, 5) if isinstance(value, float) else value for key, value in result.items()}
+        print(row.name, seed, shown, f"{entry['seconds']:.0f} s", flush=True)
+
+    def table(self) -> str:
+        """Return the measurements as Markdown: mean (and standard deviation) over seeds."""
+        lines = ["| row | wanted | measured: mean (sd) over seeds | seeds |", "|---|---|---|---|"]
+        for row in self.rows:
+            results = [entry for entry in self.entries() if entry["row"] == row.name]
+            if not results:
+                lines.append(f"| {row.name} | {row.wanted} | not run | - |")
+                continue
+            cells = []
+            for key in results[0]["result"]:
+                values = [entry["result"][key] for entry in results]
+                spread = f" ({statistics.stdev(values):.2g})" if len(values) > 1 else ""
+                cells.append(f"{key} {statistics.mean(values):.5g}{spread}")
+            seeds = ", ".join(str(entry["seed"]) for entry in results)
+            lines.append(f"| {row.name} | {row.wanted} | {'; '.join(cells)} | {seeds} |")
+        return "\n".join(lines)
+
+    def command(self, description: str | None) -> None:
+        """Run what the command line asks for, and print the table."""
+        parser = argparse.ArgumentParser(description=description)
+        parser.add_argument("--seeds", type=int, help="seeds for each row; each row's own number by default")
+        parser.add_argument("--first-seed", type=int, default=0)
+        parser.add_argument("--rows", nargs="*", help="parts of the names of the rows to run")
+        parser.add_argument("--table", action="store_true", help="print what has been measured and stop")
+        asked = parser.parse_args()
+        if not asked.table:
+            if "DIABOLO_DATA" not in os.environ:
+                parser.error("set DIABOLO_DATA to the folder that holds the data (mnist_train.npz, ...)")
+            warnings.simplefilter("ignore", UserWarning)
+            self.run(asked.rows, asked.seeds, asked.first_seed)
+        print(self.table())
+
+
+def _commit() -> str:
+    found = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        text=True,
+        cwd=FOLDER.parent,
+        check=False,
+    )
+    return found.stdout.strip() or "unknown"

@@ -1,0 +1,44 @@
+"""A weight that rises or falls in a straight line."""
+
+from __future__ import annotations
+
+from diabolo.contracts import Schedule
+
+
+class Linear(Schedule):
+    """From ``initial`` to ``final`` in a straight line over a share of the training, then ``final``.
+
+    Raising beta from 0 lets the codes become useful before the prior pulls at them
+    (Bowman et al. 2016, Sonderby et al. 2016).
+
+    Parameters
+    ----------
+    final : float
+        The weight at the end, 0 or more.
+    initial : float
+        The weight at the first step, 0 or more.
+    share : float
+        Share of the training that the change takes, above 0 and at most 1.
+
+    Examples
+    --------
+    >>> Linear(share=0.5)(0.25), Linear(share=0.5)(1.0)
+    (0.5, 1.0)
+    """
+
+    def __init__(self, final: float = 1.0, *, initial: float = 0.0, share: float = 0.25) -> None:
+        super().__init__()
+        self.final = final
+        self.initial = initial
+        self.share = share
+
+    def check(self) -> None:
+        """Refuse weights below 0 and a share outside (0, 1]."""
+        if not (self.final >= 0 and self.initial >= 0 and 0 < self.share <= 1):
+            raise ValueError(
+                f"a linear schedule needs weights of 0 or more and a share in (0, 1], got {self!r}."
+            )
+
+    def forward(self, progress: float, rate: float | None = None) -> float:
+        """Return the weight at ``progress``."""
+        return self.initial + (self.final - self.initial) * min(1.0, progress / self.share)
