@@ -51,10 +51,17 @@ EXAMPLES = {
         "masking": lambda: corruptions.Masking(0.4, value=0.5),
         "salt_and_pepper": lambda: corruptions.SaltAndPepper(0.2),
     },
-    "schedule": {"linear": lambda: schedules.Linear(2.0, share=0.5)},
+    "schedule": {
+        "linear": lambda: schedules.Linear(2.0, share=0.5),
+        "cosine": lambda: schedules.Cosine(initial=0.1),
+        "cyclical": lambda: schedules.Cyclical(n_cycles=2),
+        "controlled": lambda: schedules.Controlled(3.0),
+    },
     "objective": {
         "elbo": lambda: objectives.ELBO(2.5, n_draws=2),
         "elbo_landing": lambda: objectives.ELBO(gradient="sticking_the_landing"),
+        "elbo_free": lambda: objectives.ELBO(free_bits=0.1),
+        "capacity": lambda: objectives.Capacity(3.0),
         "importance": lambda: objectives.ImportanceWeighted(3),
         "reconstruction": objectives.Reconstruction,
     },

@@ -1,9 +1,17 @@
-"""What ``torch.distributions`` lacks: a point mass, a fast diagonal Gaussian, and the missing divergences."""
+"""What ``torch.distributions`` lacks: a point mass, a fast diagonal Gaussian, a large mixture of them, divergences."""
 
-from diabolo.distributions import kl  # noqa: F401 - registers the closed forms
 from diabolo.distributions.continuous_bernoulli import ContinuousBernoulli
 from diabolo.distributions.detached import detached
 from diabolo.distributions.diagonal_normal import DiagonalNormal
 from diabolo.distributions.dirac import Dirac
+from diabolo.distributions.kl import rate_of_dimensions
+from diabolo.distributions.mixture import MixtureOfNormals
 
-__all__ = ["ContinuousBernoulli", "DiagonalNormal", "Dirac", "detached"]
+__all__ = [
+    "ContinuousBernoulli",
+    "DiagonalNormal",
+    "Dirac",
+    "MixtureOfNormals",
+    "detached",
+    "rate_of_dimensions",
+]

@@ -8,19 +8,33 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.distributions import MultivariateNormal, register_kl
+from torch.distributions import Distribution, MultivariateNormal, register_kl
 
 from diabolo.distributions.diagonal_normal import DiagonalNormal
 
 
 @register_kl(DiagonalNormal, DiagonalNormal)
 def _diagonal_diagonal(q: DiagonalNormal, p: DiagonalNormal) -> Tensor:
+    return rate_of_dimensions(q, p).sum(tuple(range(-q.reinterpreted_batch_ndims, 0)))
+
+
+def rate_of_dimensions(q: Distribution, p: Distribution | None) -> Tensor:
+    """Return the divergence of each dimension of two diagonal Gaussians, shape (batch, d).
+
+    Raises
+    ------
+    ValueError
+        If one of them is no :class:`DiagonalNormal`: its divergence is no sum over dimensions.
+    """
+    if not (isinstance(q, DiagonalNormal) and isinstance(p, DiagonalNormal)):
+        raise ValueError(
+            "a rate for each dimension needs a diagonal Gaussian posterior and prior (DiagonalGaussian(), "
+            f"StandardNormal()), got {type(q).__name__} and {type(p).__name__}."
+        )
     ratio = q.scale / p.scale
     error = (q.loc - p.loc) / p.scale
     # the logarithm before the square: a small ratio must not vanish
-    return (0.5 * (ratio.square() + error.square() - 1) - ratio.log()).sum(
-        tuple(range(-q.reinterpreted_batch_ndims, 0))
-    )
+    return 0.5 * (ratio.square() + error.square() - 1) - ratio.log()
 
 
 @register_kl(MultivariateNormal, DiagonalNormal)

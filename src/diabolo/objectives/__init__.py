@@ -1,7 +1,8 @@
 """What training makes small."""
 
+from diabolo.objectives.capacity import Capacity
 from diabolo.objectives.elbo import ELBO
 from diabolo.objectives.importance import ImportanceWeighted
 from diabolo.objectives.reconstruction import Reconstruction
 
-__all__ = ["ELBO", "ImportanceWeighted", "Reconstruction"]
+__all__ = ["ELBO", "Capacity", "ImportanceWeighted", "Reconstruction"]

@@ -1,9 +1,13 @@
-"""Checks that objectives share."""
+"""What objectives share: checks, and weights that may be schedules."""
 
 from __future__ import annotations
 
 from numbers import Integral
 from typing import Any
+
+from torch import Tensor
+
+from diabolo.contracts import Schedule
 
 
 def check_draws(n_draws: Any, fewest: int = 1) -> None:
@@ -16,3 +20,8 @@ def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """Refuse a word that is not among those allowed."""
     if value not in allowed:
         raise ValueError(f"{name} must be one of {allowed}, got {value!r}.")
+
+
+def weight_at(weight: float | Schedule, progress: float, rate: Tensor) -> float:
+    """Return a weight that may be a schedule of the progress and of the measured rate."""
+    return weight(progress, float(rate.detach())) if isinstance(weight, Schedule) else weight

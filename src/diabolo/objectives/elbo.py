@@ -8,8 +8,8 @@ from typing import Literal
 from torch import Tensor
 
 from diabolo.contracts import Evaluation, Model, Objective, Schedule
-from diabolo.distributions import detached
-from diabolo.objectives.base import check_choice, check_draws
+from diabolo.distributions import detached, rate_of_dimensions
+from diabolo.objectives.base import check_choice, check_draws, weight_at
 
 
 class ELBO(Objective):
@@ -28,6 +28,9 @@ class ELBO(Objective):
     gradient : {"reparametrised", "sticking_the_landing"}
         The second drops the score of log q(z|x), whose mean is 0, and takes the rate from the
         draws: its variance vanishes as q approaches p(z|x) (Roeder et al. 2017).
+    free_bits : float
+        Nats that each dimension carries without cost: its rate, averaged over the batch, counts
+        only above this (Kingma et al. 2016). Diagonal Gaussians only.
     """
 
     needs_density = True
@@ -38,11 +41,13 @@ class ELBO(Objective):
         *,
         n_draws: int = 1,
         gradient: Literal["reparametrised", "sticking_the_landing"] = "reparametrised",
+        free_bits: float = 0.0,
     ) -> None:
         super().__init__()
         self.beta = beta
         self.n_draws = n_draws
         self.gradient = gradient
+        self.free_bits = free_bits
 
     def check(self, model: Model) -> None:
         """Refuse a weight below 0, and a model without densities."""
@@ -54,14 +59,25 @@ class ELBO(Objective):
             )
         check_draws(self.n_draws)
         check_choice("gradient", self.gradient, ("reparametrised", "sticking_the_landing"))
+        if not (isinstance(self.free_bits, Real) and self.free_bits >= 0):
+            raise ValueError(f"free_bits must be a number of nats, 0 or more, got {self.free_bits!r}.")
+        if self.free_bits and self.gradient != "reparametrised":
+            raise ValueError(
+                "free_bits needs the rate in closed form: use gradient='reparametrised' with it."
+            )
         super().check(model)
 
     def forward(self, evaluation: Evaluation, progress: float = 1.0) -> dict[str, Tensor]:
         """Return ``distortion`` and ``weighted_rate``."""
-        rate = (
-            evaluation.rate
-            if self.gradient == "reparametrised"
-            else detached(evaluation.posterior).log_prob(evaluation.z).mean(0) - evaluation.log_pz.mean(0)
-        ).mean()
-        beta = self.beta(progress, float(rate.detach())) if isinstance(self.beta, Schedule) else self.beta
+        rate = self._rate(evaluation)
+        beta = weight_at(self.beta, progress, evaluation.rate.mean())
         return {"distortion": evaluation.distortion.mean(), "weighted_rate": beta * rate}
+
+    def _rate(self, evaluation: Evaluation) -> Tensor:
+        if self.free_bits:
+            each = rate_of_dimensions(evaluation.posterior, evaluation.prior)
+            return each.mean(0).clamp(min=self.free_bits).sum()
+        if self.gradient == "sticking_the_landing":
+            log_qz = detached(evaluation.posterior).log_prob(evaluation.z)
+            return (log_qz - evaluation.log_pz).mean()
+        return evaluation.rate.mean()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from diabolo.contracts import Schedule
+from diabolo.schedules.base import check_ramp
 
 
 class Linear(Schedule):
@@ -34,10 +35,7 @@ class Linear(Schedule):
 
     def check(self) -> None:
         """Refuse weights below 0 and a share outside (0, 1]."""
-        if not (self.final >= 0 and self.initial >= 0 and 0 < self.share <= 1):
-            raise ValueError(
-                f"a linear schedule needs weights of 0 or more and a share in (0, 1], got {self!r}."
-            )
+        check_ramp(self, self.share, self.initial, self.final)
 
     def forward(self, progress: float, rate: float | None = None) -> float:
         """Return the weight at ``progress``."""

@@ -116,6 +116,7 @@ def train(
     outcome = run.outcome
     outcome.optimiser = optimiser
     model.train()
+    objective.train()
     try:
         for step, rows in enumerate(_batches(len(x), plan), start=1):
             if not plan.constant_rate:
@@ -145,6 +146,7 @@ def train(
         outcome.stopped = "interrupted"
     finally:
         model.eval()
+        objective.eval()
     run.restore()
     return outcome
 
@@ -245,8 +247,10 @@ class _Run:
         score = row["loss"]
         if self.x_valid is not None:
             self.model.eval()
+            self.objective.eval()
             valid = mean_terms(self.model, self.objective, self.x_valid, self.context_valid)
             self.model.train()
+            self.objective.train()
             row.update({f"val_{name}": value for name, value in valid.items()})
             score = valid["loss"]
         if not math.isfinite(score):

@@ -1,0 +1,54 @@
+"""A rate that is held at a capacity."""
+
+from __future__ import annotations
+
+from numbers import Real
+
+from torch import Tensor
+
+from diabolo.contracts import Evaluation, Model, Objective, Schedule
+from diabolo.objectives.base import check_draws, weight_at
+
+
+class Capacity(Objective):
+    """distortion + gamma * |rate - C|: C nats for the codes, usually raised during training (Burgess et al. 2018).
+
+    Parameters
+    ----------
+    capacity : float or Schedule
+        C in nats per row, 0 or more, or a schedule of it such as ``Linear(25.0, share=1.0)``.
+    gamma : float
+        How hard the rate is held.
+    n_draws : int
+        Codes drawn for each row and step.
+    """
+
+    needs_density = True
+
+    def __init__(self, capacity: float | Schedule, *, gamma: float = 100.0, n_draws: int = 1) -> None:
+        super().__init__()
+        self.capacity = capacity
+        self.gamma = gamma
+        self.n_draws = n_draws
+
+    def check(self, model: Model) -> None:
+        """Refuse a capacity or a gamma below 0, and a model without densities."""
+        if isinstance(self.capacity, Schedule):
+            self.capacity.check()
+        elif not (isinstance(self.capacity, Real) and self.capacity >= 0):
+            raise ValueError(
+                f"capacity must be a number of nats, 0 or more, or a schedule, got {self.capacity!r}."
+            )
+        if not (isinstance(self.gamma, Real) and self.gamma > 0):
+            raise ValueError(f"gamma must be a number above 0, got {self.gamma!r}.")
+        check_draws(self.n_draws)
+        super().check(model)
+
+    def forward(self, evaluation: Evaluation, progress: float = 1.0) -> dict[str, Tensor]:
+        """Return ``distortion`` and ``capacity_error``."""
+        rate = evaluation.rate.mean()
+        capacity = weight_at(self.capacity, progress, rate)
+        return {
+            "distortion": evaluation.distortion.mean(),
+            "capacity_error": self.gamma * (rate - capacity).abs(),
+        }
