@@ -38,5 +38,5 @@ def load(path: str | os.PathLike[str], parts: Iterable[type[Part]] = ()) -> Late
     parts = tuple(parts)
     params = {key: from_spec(value, parts) for key, value in spec["params"].items()}
     estimator: LatentEstimator = getattr(estimators, name)(**params)
-    estimator._restore(tensors, from_spec(spec["model"], parts), spec["layout"], spec["fitted"])
+    estimator._restore(tensors, from_spec(spec["model"], parts), spec["layout"], spec["fitted"], parts)
     return estimator

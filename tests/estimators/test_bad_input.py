@@ -138,7 +138,7 @@ def test_use_of_a_fitted_model_with_wrong_arguments(fitted):
         (lambda: fitted.transform(X.reshape(40, 3, 2)), r"rows of the shape \(6,\)"),
         (lambda: fitted.inverse_transform(np.zeros((3, 5))), "n_components = 2 columns, got 5"),
         (lambda: fitted.sample(0), "n must be a whole number, 1 or more"),
-        (lambda: fitted.sample(3, latent="posterior"), r"latent must be one of \('prior', 'aggregate'\)"),
+        (lambda: fitted.sample(3, latent="posterior"), r"latent must be one of \('prior', 'aggregate', 'ex_post'\)"),
         (lambda: fitted.sample(3, observation="mode"), "observation must be one of"),
         (lambda: fitted.score_samples(X, n_draws=0), "n_draws must be a whole number"),
         (lambda: fitted.sample_codes(X, n_draws=0), "n_draws must be a whole number"),

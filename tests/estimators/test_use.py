@@ -76,7 +76,7 @@ def test_score_samples_keeps_rows_independent(vae):
 
 def test_score_samples_does_not_depend_on_blocks(vae, monkeypatch):
     whole = vae.score_samples(DIGITS[:30], n_draws=10)
-    monkeypatch.setattr("diabolo.estimators.vae._BLOCK_CODES", 30)
+    monkeypatch.setattr("diabolo.measures.likelihood.BLOCK_VALUES", 64 * 7)
     np.testing.assert_allclose(vae.score_samples(DIGITS[:30], n_draws=10), whole, rtol=1e-10)
 
 
@@ -133,7 +133,7 @@ def test_full_covariance_codes_have_the_covariance_that_encode_says():
 
 def test_option_1_draws_from_the_mixture_of_training_posteriors(vae):
     q = vae.encode(DIGITS[:500].astype(np.float32))
-    z = vae._aggregate_codes(40000).numpy()
+    z = vae.aggregate_posterior_.sample((40000,)).numpy()
     mean, variance = q.mean.mean(0), (q.scale**2 + q.mean**2).mean(0) - q.mean.mean(0) ** 2
     np.testing.assert_allclose(z.mean(0), mean, atol=5 * np.sqrt(variance.max() / 40000))
     np.testing.assert_allclose(z.var(0), variance, rtol=0.05)

@@ -7,6 +7,7 @@ import numbers
 import os
 import warnings
 from abc import abstractmethod
+from collections.abc import Iterable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -405,7 +406,12 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return {f"model.{name}": tensor for name, tensor in self.model_.state_dict().items()}
 
     def _restore(
-        self, tensors: dict[str, Tensor], model: LatentModel, layout: dict[str, Any], state: dict
+        self,
+        tensors: dict[str, Tensor],
+        model: LatentModel,
+        layout: dict[str, Any],
+        state: dict[str, Any],
+        parts: Iterable[type[Part]] = (),
     ) -> None:
         """Become the fitted estimator that a file describes."""
         names = state.pop("feature_names_in_")
@@ -486,8 +492,11 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     @torch.inference_mode()
     def _blockwise(self, function: Any, x: Tensor) -> np.ndarray:
-        rows = max(1, _BLOCK_VALUES // max(1, math.prod(self.layout_.event) * 4))
-        return np.concatenate([function(block.to(self._device())).cpu().numpy() for block in x.split(rows)])
+        blocks = x.split(self._rows_in_block())
+        return np.concatenate([function(block.to(self._device())).cpu().numpy() for block in blocks])
+
+    def _rows_in_block(self) -> int:
+        return max(1, _BLOCK_VALUES // max(1, math.prod(self.layout_.event) * 4))
 
     def _to_user(self, decoded: np.ndarray) -> np.ndarray:
         array = self.layout_.from_model(decoded)

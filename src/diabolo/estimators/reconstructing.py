@@ -10,18 +10,42 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from diabolo.contracts import Objective, Statistics
-from diabolo.estimators.base import _ONE_UNIT_RATIO, LatentEstimator
+from diabolo.estimators.base import _ONE_UNIT_RATIO
 from diabolo.estimators.choices import differing_deviations
+from diabolo.estimators.generating import GeneratingEstimator, Observation
 from diabolo.likelihoods import Likelihood
 from diabolo.measures import ReconstructionRecord
 from diabolo.objectives import Reconstruction
 
 
-class ReconstructingEstimator(LatentEstimator):
+class ReconstructingEstimator(GeneratingEstimator):
     """A deterministic encoder, judged by its reconstructions."""
 
     def _objective(self) -> Objective:
         return Reconstruction()
+
+    def sample(
+        self, n: int = 1, *, observation: Observation = "mean", random_state: int | None = None
+    ) -> np.ndarray:
+        """Generate observations from the density that ``fit_prior`` fitted to the codes.
+
+        An auto-encoder has no prior: nothing in its training says where codes lie, so the density
+        is fitted after the fact, and how good the samples are depends on it.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        observation : {"mean", "draw"}
+            What a code decodes to, or a draw from the likelihood around it.
+        random_state : int, optional
+            Seed; the seed of the fit by default, so that calls repeat.
+
+        Returns
+        -------
+        array of shape (n, ...), in X's units
+        """
+        return self._ex_post_samples(n, observation, random_state)
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return minus the mean squared error of the reconstructions per value, in units of X squared."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,32 +11,22 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
-from torch.distributions import Distribution
 
 from diabolo import posteriors, priors
 from diabolo.contracts import Objective, Part, Schedule
-from diabolo.estimators.base import Effort, LatentEstimator
+from diabolo.estimators.base import Effort
 from diabolo.estimators.choices import part_named
+from diabolo.estimators.generating import Latent, Observation
 from diabolo.estimators.inputs import one_of, positive_integer
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
+from diabolo.estimators.scoring import ScoringEstimator
 from diabolo.likelihoods import Likelihood
-from diabolo.measures import (
-    GenerativeRecord,
-    LikelihoodEstimate,
-    active_units,
-    importance_estimate,
-    rate_per_dimension,
-    row_noise,
-)
-from diabolo.models import LatentModel
 from diabolo.networks import Network
 from diabolo.objectives import ELBO
 from diabolo.posteriors import Posterior
 from diabolo.priors import Prior
 from diabolo.training import seeded
-
-_BLOCK_CODES = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -60,7 +49,7 @@ class Encoding:
 
 
 @documented
-class VAE(LatentEstimator):
+class VAE(ScoringEstimator):
     """A variational auto-encoder: each row has a distribution of codes, and codes can be drawn.
 
     The encoder predicts q(z|x) = N(mu_x, sigma_x^2), the decoder p(x|z); both are learned by
@@ -199,12 +188,10 @@ class VAE(LatentEstimator):
         check_is_fitted(self)
         array = self._check_X(X, reset=False)
         model, dtype = self._model_for(array.dtype)
-        x = self._tensor(array, dtype)
-        mean = self._blockwise(lambda b: model.encode(b).mean, x)
-        scale = self._blockwise(lambda b: model.encode(b).variance.sqrt(), x)
+        q = self._posterior(model, self._tensor(array, dtype))
         full = isinstance(model.posterior, posteriors.FullGaussian)
-        covariance = self._blockwise(lambda b: _covariance(model.encode(b)), x) if full else None
-        return Encoding(mean, scale, covariance)
+        covariance = q.covariance_matrix.cpu().numpy() if full else None
+        return Encoding(q.mean.cpu().numpy(), q.variance.sqrt().cpu().numpy(), covariance)
 
     def sample_codes(self, X: ArrayLike, n_draws: int = 1, *, random_state: int | None = None) -> np.ndarray:
         """Draw several codes for each row: z = mu + sigma * eps.
@@ -229,14 +216,14 @@ class VAE(LatentEstimator):
         shape = (n_draws, len(x), self.n_components)
         with torch.inference_mode(), seeded(self._draw_seed(random_state)):
             noise = torch.randn(shape, dtype=dtype, device=x.device)
-            return model.draw(model.encode(x), noise).cpu().numpy()
+            return model.draw(self._posterior(model, x), noise).cpu().numpy()
 
     def sample(
         self,
         n: int = 1,
         *,
-        latent: Literal["prior", "aggregate"] = "prior",
-        observation: Literal["draw", "mean"] = "draw",
+        latent: Latent = "prior",
+        observation: Observation = "draw",
         random_state: int | None = None,
     ) -> np.ndarray:
         """Generate observations: draw codes, decode them.
@@ -245,9 +232,10 @@ class VAE(LatentEstimator):
         ----------
         n : int
             How many.
-        latent : {"prior", "aggregate"}
-            Where codes come from: the prior p(z) (option 2 of the lecture), or the aggregated
-            posterior (1/n) sum_i q(z|x_i) over the training rows (option 1).
+        latent : {"prior", "aggregate", "ex_post"}
+            Where codes come from: the prior p(z) (option 2 of the lecture), the aggregated posterior
+            (1/n) sum_i q(z|x_i) over the training rows (option 1), or the density that
+            ``fit_prior`` fitted to the codes afterwards.
         observation : {"draw", "mean"}
             A draw from p(x|z), or its mean.
         random_state : int, optional
@@ -259,134 +247,21 @@ class VAE(LatentEstimator):
         """
         check_is_fitted(self)
         positive_integer("n", n)
-        for name, value, allowed in (
-            ("latent", latent, ("prior", "aggregate")),
-            ("observation", observation, ("draw", "mean")),
-        ):
-            one_of(name, value, allowed)
-        model = self.model_
         with torch.inference_mode(), seeded(self._draw_seed(random_state)):
-            z = self._prior().sample((n,)) if latent == "prior" else self._aggregate_codes(n)
-            blocks = []
-            for block in z.split(_BLOCK_CODES // 4):
-                p = model.decode(block)
-                blocks.append(p.sample() if observation == "draw" else model.point(p))
-        drawn = self._to_user(torch.cat(blocks).cpu().numpy())
-        dtype = np.dtype(self._numpy_dtype)
-        whole = dtype.kind == "b" and observation == "mean"  # the mean of booleans is a probability
-        return drawn if whole else drawn.astype(dtype)
+            return self._generate(self._latent(self.model_, latent).sample((n,)), observation)
 
-    def _aggregate_codes(self, n: int) -> Tensor:
-        rows = torch.randint(len(self._aggregate), (n,), device=self._aggregate.device)
-        q = self.model_.posterior.distribution(self._aggregate[rows])
-        return self.model_.draw(q, torch.randn_like(q.mean))
+    def _codes_to_fit(self, X: ArrayLike) -> np.ndarray:
+        return self.sample_codes(X)[0]
 
     def _after_fit(self, x: Tensor) -> None:
+        super()._after_fit(x)
         if len(x) > self.aggregate_rows:
             order = np.random.default_rng(self.seed_).permutation(len(x))[: self.aggregate_rows]
             x = x[torch.from_numpy(np.sort(order)).to(x.device)]
             self.choices_["aggregate"] = (
                 f"the aggregated posterior keeps {len(x)} of the training rows, drawn by seed"
             )
-        with torch.inference_mode():
-            head = self.model_.posterior.head
-            parameters = [head(self.model_.features(block)) for block in x.split(4096)]
-        self._aggregate = torch.cat(parameters).clone()
-
-    def _prior(self, model: LatentModel | None = None) -> Distribution:
-        prior = (model or self.model_).latent_prior()
-        if prior is None:  # the combination is refused when built
-            raise TypeError("a VAE has a prior")
-        return prior
-
-    # -- likelihood ----------------------------------------------------------------------------
-
-    def score_samples(self, X: ArrayLike, n_draws: int = 500) -> np.ndarray:
-        """Return an importance-weighted estimate of log p(x) of each row, in nats, in the units of X.
-
-        A lower bound in expectation that tightens with ``n_draws`` (Burda et al. 2016). The draws of a
-        row come from a stream keyed by the seed of the fit and the row's own values: the result
-        is the same in any order and any subset.
-
-        Parameters
-        ----------
-        X : array of shape (n_rows, ...)
-        n_draws : int
-            Importance draws for each row.
-
-        Returns
-        -------
-        array of shape (n_rows,), float64
-        """
-        return self._estimate(X, n_draws).log_likelihood.double().cpu().numpy()
-
-    def score(self, X: ArrayLike, y: Any = None) -> float:
-        """Return the mean of :meth:`score_samples` over rows, in nats per row."""
-        return float(self.score_samples(X).mean())
-
-    def evaluate(self, X: ArrayLike, *, n_draws: int = 100) -> GenerativeRecord:
-        """Measure the model on some rows.
-
-        Parameters
-        ----------
-        X : array of shape (n_rows, ...)
-            Rows that training has not seen, preferably.
-        n_draws : int
-            Importance draws for each row.
-
-        Returns
-        -------
-        GenerativeRecord
-            ELBO, rate, distortion, log-likelihood and its standard error, rate per dimension,
-            active units, errors, and what the codes cost as a compressor.
-        """
-        check_is_fitted(self)
-        array = self._check_X(X, reset=False)
-        estimate = self._estimate(array, n_draws)
-        model, dtype = self._model_for(array.dtype)
-        x = self._tensor(array, dtype)
-        prior = self._prior(model)
-        rates = self._blockwise(lambda b: rate_per_dimension(model.encode(b), prior), x).mean(
-            0, dtype=np.float64
-        )
-        codes = self.transform(array)
-        distortion, rate = (float(t.double().mean()) for t in (estimate.distortion, estimate.rate))
-        log_likelihood = estimate.log_likelihood.double()
-        spread = float(log_likelihood.std()) if len(array) > 1 else float("nan")
-        few = model.evaluate(x[:1], {"seen": x[:1]})
-        return GenerativeRecord(
-            n_rows=len(array),
-            n_components=self.n_components,
-            compression=self._compression(array, codes),
-            elbo=-(distortion + rate),
-            rate=rate,
-            distortion=distortion,
-            log_likelihood=float(log_likelihood.mean()),
-            log_likelihood_se=spread / len(array) ** 0.5,
-            n_draws=n_draws,
-            rate_per_dimension=tuple(rates.tolist()),
-            active_units=active_units(torch.from_numpy(codes)),
-            mse=float(estimate.squared_error.double().mean()) / math.prod(self.layout_.event),
-            reconstruction_mse=float(self._squared_errors(array, self._decode(codes)).mean()),
-            is_density=model.likelihood.is_density(array),
-            kl_is_exact=few.kl_is_exact,
-        )
-
-    def _estimate(self, X: ArrayLike, n_draws: int) -> LikelihoodEstimate:
-        check_is_fitted(self)
-        positive_integer("n_draws", n_draws)
-        array = self._check_X(X, reset=False)
-        model, dtype = self._model_for(array.dtype)
-        x = self._tensor(array, dtype)
-        size = max(1, min(_BLOCK_CODES, (1 << 24) // x[0].numel()) // n_draws)
-        parts = []
-        for start in range(0, len(x), size):
-            rows = slice(start, start + size)
-            noise = row_noise(array[rows], self.seed_, n_draws, self.n_components)
-            drawn = torch.from_numpy(noise).to(device=x.device, dtype=dtype)
-            parts.append(importance_estimate(model, x[rows], drawn))
-        fields = zip(*((p.log_likelihood, p.distortion, p.rate, p.squared_error) for p in parts), strict=True)
-        return LikelihoodEstimate(*(torch.cat(field) for field in fields))
+        self._aggregate = self._parameters(self.model_, x).clone()
 
     # -- files ---------------------------------------------------------------------------------
 
@@ -396,7 +271,3 @@ class VAE(LatentEstimator):
     def _restore(self, tensors: dict[str, Tensor], *args: Any) -> None:
         super()._restore(tensors, *args)
         self._aggregate = tensors["aggregate"].to(self._device())
-
-
-def _covariance(q: Any) -> Tensor:
-    return q.covariance_matrix

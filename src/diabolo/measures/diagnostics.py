@@ -14,10 +14,15 @@ def rate_per_dimension(posterior: Distribution, prior: Distribution) -> Tensor:
     """Return KL(q(z_j|x) || p(z_j)) of the marginals in nats, shape (n_rows, n_components).
 
     For a diagonal Gaussian posterior and a factorised prior they sum to the rate; for a
-    full-covariance posterior the rate is larger, by what the correlations carry.
+    full-covariance posterior the rate is larger, by what the correlations carry. A prior that is
+    no Gaussian counts as the Gaussian of its means and variances; one that cannot tell them (a
+    flow) gives no columns.
     """
     q = Normal(posterior.mean, posterior.variance.sqrt(), validate_args=False)
-    p = Normal(prior.mean, prior.variance.sqrt(), validate_args=False)
+    try:
+        p = Normal(prior.mean, prior.variance.sqrt(), validate_args=False)
+    except (NotImplementedError, AttributeError):
+        return q.mean[:, :0]
     return kl_divergence(q, p)
 
 

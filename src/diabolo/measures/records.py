@@ -93,9 +93,15 @@ class GenerativeRecord(_Record):
         KL(q(z|x) || p(z)) and -E_q log p(x|z), not weighted.
     log_likelihood, log_likelihood_se : float
         Importance-weighted estimate of log p(x) from ``n_draws`` draws, and the standard error of
-        its mean over rows.
+        its mean over rows: what other rows would change.
+    monte_carlo_se : float
+        What other draws would change in that mean.
+    n_unreliable : int
+        Rows whose importance weights may have no finite variance (Pareto-k above 0.7).
+    latent : str
+        What stood as p(z): "prior", "aggregate" or "ex_post".
     rate_per_dimension : tuple of float
-        Of the marginals.
+        Of the marginals; empty for a p(z) whose moments are not known (a flow).
     active_units : int
         Dimensions whose posterior mean has a variance above 0.01.
     mse, reconstruction_mse : float
@@ -111,7 +117,10 @@ class GenerativeRecord(_Record):
     distortion: float
     log_likelihood: float
     log_likelihood_se: float
+    monte_carlo_se: float
     n_draws: int
+    n_unreliable: int
+    latent: str
     rate_per_dimension: tuple[float, ...]
     active_units: int
     mse: float
@@ -138,13 +147,19 @@ class GenerativeRecord(_Record):
             (
                 "log_likelihood",
                 f"{self.log_likelihood:.3f} +- {self.log_likelihood_se:.3f} nats per row "
-                f"({self.n_draws} importance draws)",
+                f"({self.n_draws} importance draws, their own error {self.monte_carlo_se:.3f})",
             ),
             ("active_units", f"{self.active_units} of {self.n_components}"),
-            ("rate_per_dimension", rates + more),
+            ("rate_per_dimension", rates + more or "not known for this p(z)"),
             ("mse", f"{self.mse:.6g}  per value, z drawn"),
             ("reconstruction_mse", f"{self.reconstruction_mse:.6g}  per value, z = posterior mean"),
         ]
+        if self.latent != "prior":
+            lines.insert(1, ("p(z)", self.latent))
+        if self.n_unreliable:
+            lines.append(
+                ("note", f"in {self.n_unreliable} rows the importance weights may have no finite variance")
+            )
         if not self.is_density:
             lines.append(
                 ("note", "cross-entropy of values that are not binary: no density, compare with care")

@@ -1,0 +1,152 @@
+"""The decoder as a generative model: where codes are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import deepcopy
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+from torch.distributions import Distribution
+
+from diabolo import priors
+from diabolo.contracts import Part, Sizes
+from diabolo.estimators.base import LatentEstimator
+from diabolo.estimators.choices import part_named
+from diabolo.estimators.inputs import one_of, positive_integer
+from diabolo.estimators.specs import from_spec, to_spec
+from diabolo.likelihoods import Gaussian
+from diabolo.models import LatentModel
+from diabolo.networks import MLP
+from diabolo.posteriors import DiagonalGaussian
+from diabolo.priors import Prior
+from diabolo.training import seeded
+
+_BLOCK_CODES = 1 << 12
+
+#: Where codes may come from.
+Latent = Literal["prior", "aggregate", "ex_post"]
+Observation = Literal["draw", "mean"]
+
+
+def second_stage() -> Prior:
+    """Return the second, smaller VAE on the codes of Dai & Wipf 2019."""
+    model = LatentModel(
+        MLP((128, 128), activation="silu"), DiagonalGaussian(), Gaussian("learned"), priors.StandardNormal()
+    )
+    return priors.SecondStage(model)
+
+
+class GeneratingEstimator(LatentEstimator):
+    """An estimator whose decoder makes observations from codes, and a density fitted to its codes."""
+
+    ex_post_prior_: Prior
+
+    def fit_prior(
+        self, X: ArrayLike, prior: str | Prior = "gaussian_mixture", *, random_state: int | None = None
+    ) -> Self:
+        """Fit a density to the codes of rows, after training; the encoder and the decoder stay as they are.
+
+        What makes a generative model of a plain auto-encoder, and closes the gap between the codes of
+        a VAE and its prior (Ghosh et al. 2020, Dai & Wipf 2019). A VAE's codes are drawn, z ~ q(z|x). The
+        density is saved with the model and used as ``latent="ex_post"``; another fit forgets it.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+            Rows, usually those the model was trained on.
+        prior : str or Prior
+            ``"gaussian"`` (full covariance), ``"gaussian_mixture"``, ``"flow"`` (needs the extra
+            ``flows``), ``"second_stage"`` (a VAE on the codes), or an object from :mod:`diabolo.priors`
+            that has something to fit.
+        random_state : int, optional
+            Seed; the seed of the fit by default.
+
+        Returns
+        -------
+        self
+        """
+        check_is_fitted(self)
+        codes = self._codes_to_fit(X)
+        by_name = {**priors.BY_NAME, "second_stage": second_stage}
+        part = part_named("prior", prior, by_name, Prior)
+        tensor = torch.as_tensor(codes, dtype=self._dtype, device=self._device())
+        with seeded(self._draw_seed(random_state)):
+            part = self._placed(part).fit(tensor)
+        part.eval()
+        self.ex_post_prior_ = part
+        return self
+
+    def _codes_to_fit(self, X: ArrayLike) -> np.ndarray:
+        return self.transform(X)
+
+    def _ex_post(self, model: LatentModel) -> Distribution:
+        if not hasattr(self, "ex_post_prior_"):
+            raise ValueError(
+                f"latent='ex_post' draws from a density fitted to the codes, and this {type(self).__name__} has none "
+                "yet: call fit_prior(X) first."
+            )
+        part = self.ex_post_prior_
+        if model is not self.model_:  # a copy in another precision
+            part = deepcopy(part).to(next(model.parameters()).dtype)
+        return part(model.encode)
+
+    def _generate(self, codes: Tensor, observation: Observation) -> np.ndarray:
+        """Decode codes to observations in X's units and dtype."""
+        one_of("observation", observation, ("draw", "mean"))
+        blocks = []
+        for block in codes.split(_BLOCK_CODES):
+            p = self.model_.decode(block)
+            blocks.append(p.sample() if observation == "draw" else self.model_.point(p))
+        drawn = self._to_user(torch.cat(blocks).cpu().numpy())
+        dtype = np.dtype(self._numpy_dtype)
+        whole = dtype.kind == "b" and observation == "mean"  # the mean of booleans is a probability
+        return drawn if whole else drawn.astype(dtype)
+
+    def _ex_post_samples(self, n: int, observation: Observation, random_state: int | None) -> np.ndarray:
+        check_is_fitted(self)
+        positive_integer("n", n)
+        with torch.inference_mode(), seeded(self._draw_seed(random_state)):
+            return self._generate(self._ex_post(self.model_).sample((n,)), observation)
+
+    def _placed(self, part: Prior) -> Prior:
+        sizes = Sizes(self.layout_.event, self.n_components)
+        return part.build(sizes).to(device=self._device(), dtype=self._dtype)
+
+    def _after_fit(self, x: Tensor) -> None:
+        self.__dict__.pop("ex_post_prior_", None)
+        super()._after_fit(x)
+
+    # -- files ---------------------------------------------------------------------------------
+
+    def _fitted_state(self) -> dict[str, Any]:
+        state = super()._fitted_state()
+        if hasattr(self, "ex_post_prior_"):
+            state["ex_post_prior_"] = to_spec(self.ex_post_prior_)
+        return state
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors = super()._tensors()
+        if hasattr(self, "ex_post_prior_"):
+            tensors |= {f"ex_post.{name}": t for name, t in self.ex_post_prior_.state_dict().items()}
+        return tensors
+
+    def _restore(
+        self,
+        tensors: dict[str, Tensor],
+        model: LatentModel,
+        layout: dict[str, Any],
+        state: dict[str, Any],
+        parts: Iterable[type[Part]] = (),
+    ) -> None:
+        spec = state.pop("ex_post_prior_", None)
+        super()._restore(tensors, model, layout, state, parts)
+        if spec is not None:
+            self.ex_post_prior_ = self._placed(from_spec(spec, parts))
+            weights = {k.removeprefix("ex_post."): t for k, t in tensors.items() if k.startswith("ex_post.")}
+            self.ex_post_prior_.load_state_dict(weights)
+            self.ex_post_prior_.eval()

@@ -1,0 +1,191 @@
+"""Likelihoods of rows, and what stands beside them."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+from torch.distributions import Distribution
+
+from diabolo.distributions import MixtureOfNormals
+from diabolo.estimators.generating import GeneratingEstimator, Latent
+from diabolo.estimators.inputs import one_of, positive_integer
+from diabolo.measures import (
+    GenerativeRecord,
+    LikelihoodEstimate,
+    active_units,
+    importance_estimate,
+    rate_per_dimension,
+)
+from diabolo.models import LatentModel
+
+
+class ScoringEstimator(GeneratingEstimator):
+    """An estimator with q(z|x), p(z) and p(x|z): it has log p(x)."""
+
+    _aggregate: Tensor
+
+    @property
+    def aggregate_posterior_(self) -> MixtureOfNormals:
+        """The aggregated posterior (1/n) sum_i q(z|x_i) over the training rows, a distribution of codes.
+
+        Its ``sample`` and ``log_prob`` are exact over all rows that were kept (``aggregate_rows``).
+        """
+        check_is_fitted(self)
+        return self._mixture(self.model_)
+
+    def _mixture(self, model: LatentModel) -> MixtureOfNormals:
+        parameters = self._aggregate.to(next(model.parameters()).dtype)
+        with torch.no_grad():
+            q: Any = model.posterior.distribution(parameters)
+            if hasattr(q, "scale_tril"):
+                return MixtureOfNormals(q.loc, scale_tril=q.scale_tril)
+            return MixtureOfNormals(q.loc, q.scale)
+
+    def _latent(self, model: LatentModel, latent: Latent) -> Distribution:
+        """Return the distribution of codes that a word stands for."""
+        one_of("latent", latent, ("prior", "aggregate", "ex_post"))
+        if latent == "aggregate":
+            return self._mixture(model)
+        if latent == "ex_post":
+            return self._ex_post(model)
+        prior = model.latent_prior()
+        if prior is None:
+            raise TypeError(f"a {type(self).__name__} has a prior, and this model has none")
+        return prior
+
+    def estimate_likelihood(
+        self, X: ArrayLike, n_draws: int = 500, *, latent: Latent = "prior"
+    ) -> LikelihoodEstimate:
+        """Estimate log p(x) of each row by importance sampling, with its uncertainty.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+        n_draws : int
+            Importance draws for each row.
+        latent : {"prior", "aggregate", "ex_post"}
+            What stands as p(z): the prior of the training, the aggregated posterior, or the density
+            that ``fit_prior`` fitted.
+
+        Returns
+        -------
+        LikelihoodEstimate
+            For each row the estimate in nats, its standard error, effective sample size and Pareto-k,
+            distortion and rate; and means over rows with both standard errors.
+
+        Warns
+        -----
+        UserWarning
+            Names the rows whose weights may have no finite variance.
+        """
+        check_is_fitted(self)
+        positive_integer("n_draws", n_draws)
+        array = self._check_X(X, reset=False)
+        model, dtype = self._model_for(array.dtype)
+        estimate = importance_estimate(
+            model,
+            self._tensor(array, dtype),
+            n_draws,
+            rows=array,
+            seed=self.seed_,
+            prior=self._latent(model, latent),
+        )
+        text = estimate.warning()
+        if text:
+            warnings.warn(text, UserWarning, stacklevel=2)
+        return estimate
+
+    def score_samples(self, X: ArrayLike, n_draws: int = 500, *, latent: Latent = "prior") -> np.ndarray:
+        """Return an importance-weighted estimate of log p(x) of each row, in nats, in the units of X.
+
+        A lower bound in expectation that tightens with ``n_draws`` (Burda et al. 2016). The draws of a
+        row come from a stream keyed by the seed of the fit and the row's own values: the result
+        is the same in any order and any subset. :meth:`estimate_likelihood` gives its standard error.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+        n_draws : int
+            Importance draws for each row.
+        latent : {"prior", "aggregate", "ex_post"}
+            What stands as p(z).
+
+        Returns
+        -------
+        array of shape (n_rows,), float64
+        """
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*Pareto")
+            estimate = self.estimate_likelihood(X, n_draws, latent=latent)
+        return estimate.log_likelihood.double().cpu().numpy()
+
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Return the mean of :meth:`score_samples` over rows, in nats per row."""
+        return float(self.score_samples(X).mean())
+
+    def evaluate(self, X: ArrayLike, *, n_draws: int = 100, latent: Latent = "prior") -> GenerativeRecord:
+        """Measure the model on some rows.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+            Rows that training has not seen, preferably.
+        n_draws : int
+            Importance draws for each row.
+        latent : {"prior", "aggregate", "ex_post"}
+            What stands as p(z).
+
+        Returns
+        -------
+        GenerativeRecord
+            ELBO, rate, distortion, log-likelihood and its standard errors, rate per dimension,
+            active units, errors, and what the codes cost as a compressor.
+        """
+        check_is_fitted(self)
+        array = self._check_X(X, reset=False)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*Pareto")
+            estimate = self.estimate_likelihood(array, n_draws, latent=latent)
+        model, dtype = self._model_for(array.dtype)
+        q = self._posterior(model, self._tensor(array, dtype))
+        p = self._latent(model, latent)
+        codes = q.mean.cpu().numpy()
+        distortion, rate = (float(t.double().mean()) for t in (estimate.distortion, estimate.rate))
+        return GenerativeRecord(
+            n_rows=len(array),
+            n_components=self.n_components,
+            compression=self._compression(array, codes),
+            elbo=-(distortion + rate),
+            rate=rate,
+            distortion=distortion,
+            log_likelihood=estimate.mean,
+            log_likelihood_se=estimate.standard_error_rows,
+            monte_carlo_se=estimate.standard_error_draws,
+            n_draws=n_draws,
+            n_unreliable=len(estimate.unreliable_rows()),
+            latent=latent,
+            rate_per_dimension=tuple(rate_per_dimension(q, p).double().mean(0).tolist()),
+            active_units=active_units(q.mean),
+            mse=float(estimate.squared_error.double().mean()) / math.prod(self.layout_.event),
+            reconstruction_mse=float(self._squared_errors(array, self._decode(codes)).mean()),
+            is_density=model.likelihood.is_density(array),
+            kl_is_exact=estimate.kl_is_exact,
+        )
+
+    @torch.inference_mode()
+    def _posterior(self, model: LatentModel, x: Tensor) -> Any:
+        """Return q(z|x) of all rows from one pass of the encoder."""
+        return model.posterior.distribution(self._parameters(model, x))
+
+    @torch.inference_mode()
+    def _parameters(self, model: LatentModel, x: Tensor) -> Tensor:
+        """Return the flat row of parameters of each q(z|x)."""
+        head = model.posterior.head
+        return torch.cat([head(model.features(block)) for block in x.split(self._rows_in_block())])

@@ -1,0 +1,43 @@
+"""The tail of the weights, against draws whose tail is known and against another implementation."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import genpareto
+
+from diabolo.measures import pareto_k
+
+
+@pytest.mark.parametrize("k", [-0.2, 0.3, 0.7, 1.2])
+def test_the_shape_of_simulated_tails(k):
+    draws = genpareto.rvs(k, size=(4000, 300), random_state=1) + 1e-9
+    found = pareto_k(torch.from_numpy(np.log(draws + 1)))
+    # shifted by 1, the excesses over any threshold are generalised Pareto with the same k
+    n_tail = int(3 * math.sqrt(4000))
+    pulled = (k * n_tail + 5) / (n_tail + 10)
+    error = float(found.std()) / math.sqrt(300)
+    assert float(found.mean()) == pytest.approx(pulled, abs=4 * error + 0.02)
+    assert float(found.std()) < 2 * (1 + abs(k)) / math.sqrt(n_tail)
+
+
+def test_it_agrees_with_another_implementation():
+    array_stats = pytest.importorskip("arviz_stats.base").array_stats
+    log_weights = 1.7 * np.random.default_rng(0).standard_normal((1000, 20))
+    ours = pareto_k(torch.from_numpy(log_weights)).numpy()
+    theirs = array_stats.psislw(-log_weights, r_eff=1, axis=0)[1]
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_weights_up_to_a_constant_and_in_any_order():
+    log_weights = torch.randn(500, 4, dtype=torch.float64)
+    k = pareto_k(log_weights)
+    torch.testing.assert_close(pareto_k(log_weights + 1000), k)
+    torch.testing.assert_close(pareto_k(log_weights[torch.randperm(500)]), k)
+
+
+def test_too_few_or_equal_weights():
+    assert torch.isnan(pareto_k(torch.randn(20, 3))).all()
+    assert (pareto_k(torch.zeros(100, 3)) == -math.inf).all()
+    assert (pareto_k(torch.full((100, 3), -90.0) + 1e-5 * torch.randn(100, 3)) == -math.inf).all()
