@@ -42,9 +42,8 @@ def main(out: Path, quick: bool = False) -> Path:
         numbers = (bound.mean(), kl.mean(), (bound + kl).mean(), log_p.mean())
         print(f"{name:18}", "  ".join(f"{v:14.6f}" for v in numbers))
     print(f"largest |ELBO + KL − log p(x)| of {len(X)} rows: {np.abs(worse + worse_gap - log_p).max():.1e}")
-    print(
-        f"score_samples, 500 draws: {vae.score_samples(X).mean():.4f}; PCA.score_samples: {best.mean():.4f}"
-    )
+    score = vae.score_samples(X).mean()
+    print(f"score_samples, 500 draws: {score:.4f}; PCA.score_samples: {best.mean():.4f}")
 
     figure = new_figure(3.4, 9.6)
     left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
@@ -56,10 +55,9 @@ def main(out: Path, quick: bool = False) -> Path:
     left.plot(log_p[some], "_", color=INK, markersize=8, label="log p(x), exact")
     legend(left, loc="lower right")
     tidy(right, "PCA.score_samples, nats", "log p(x) of the linear VAE, nats", "It is probabilistic PCA")
-    right.plot([best.min(), best.max()], [best.min(), best.max()], color=MUTED, linewidth=1)
+    right.axline((best.min(), best.min()), slope=1, color=MUTED, linewidth=1)
     right.plot(best, log_p, ".", color=BLUE, markersize=4, alpha=0.5, markeredgewidth=0)
-    path = out / "07_elbo.png"
-    figure.savefig(path)
+    figure.savefig(path := out / "07_elbo.png")
     return path
 
 

@@ -22,9 +22,8 @@ from diabolo.report.style import BLUE, INK, RED, legend, new_figure, tidy
 
 def main(out: Path, quick: bool = False) -> Path:
     X = load_digits().images / 16  # float64, so the model is trained and differentiated in float64
-    vae = VAE(4, network=MLP((128,), activation="tanh"), max_epochs=2 if quick else 60, random_state=0).fit(
-        X[:1400]
-    )
+    options = {"network": MLP((128,), activation="tanh"), "max_epochs": 2 if quick else 60}
+    vae = VAE(4, random_state=0, **options).fit(X[:1400])
     x = torch.from_numpy(X[1400]).reshape(1, 1, 8, 8)
     model = vae.model_.double()
     q = model.encode(x)
@@ -39,11 +38,9 @@ def main(out: Path, quick: bool = False) -> Path:
     through = torch.autograd.grad(f(mean + sigma * noise).sum(), mean)[0]
     with torch.no_grad():
         score = f(mu + sigma * noise)[:, None] * noise / sigma  # ∇_μ log N(z; μ, σ²) = ε / σ
-        h = 1e-5
-        steps = h * torch.eye(4, dtype=torch.float64)
-        finite = torch.stack(
-            [(f(mu + e + sigma * noise) - f(mu - e + sigma * noise)).mean() / (2 * h) for e in steps]
-        )
+        h, axes = 1e-5, torch.eye(4, dtype=torch.float64)
+        ends = [f(mu + h * e + sigma * noise).mean() for e in (*axes, *-axes)]
+        finite = (torch.stack(ends[:4]) - torch.stack(ends[4:])) / (2 * h)
 
     error = (through.mean(0) - finite).abs().max() / finite.abs().max()
     rows = {
@@ -54,18 +51,16 @@ def main(out: Path, quick: bool = False) -> Path:
     for name, values in rows.items():
         print(f"{name:22}", "  ".join(f"{v:9.5f}" for v in values))
     print(f"autograd against finite differences, same noise: {error:.1e} relative")
-    print(
-        "variance, score function over ours: ", "  ".join(f"{r:.0f}×" for r in score.var(0) / through.var(0))
-    )
+    ratios = score.var(0) / through.var(0)
+    print("variance, score function over ours: ", "  ".join(f"{ratio:.0f}×" for ratio in ratios))
 
     figure = new_figure(3.4, 9.6)
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.4))
     tidy(left, "coordinate of μ", "variance of the gradient of one draw", "Scatter")
     tidy(right, "draws", "mean gradient so far, coordinate 1", "Both tend to the same gradient")
     count = np.arange(1, n + 1)
-    for i, (name, values, colour) in enumerate(
-        (("score function", score, RED), ("z = μ + σε", through, BLUE))
-    ):
+    ways = (("score function", score, RED), ("z = μ + σε", through, BLUE))
+    for i, (name, values, colour) in enumerate(ways):
         left.bar(np.arange(1, 5) + 0.4 * i - 0.2, values.var(0).numpy(), 0.38, color=colour, label=name)
         right.plot(count, values[:, 0].cumsum(0).numpy() / count, color=colour, linewidth=1.4, label=name)
     left.set(yscale="log", ylim=(None, 40 * float(score.var(0).max())), xticks=range(1, 5))

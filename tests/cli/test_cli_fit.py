@@ -99,6 +99,8 @@ def test_dry_run_builds_but_writes_nothing(typed, places, tmp_path):
     facts = typed(*words, "--json").json()
     assert facts["shapes"] == {"train": [108, 8, 8], "test": [12, 8, 8], "codes": [108, 10]}
     assert facts["n_parameters"] > 2000
+    # 108 rows, 11 held out, batches of 64: 97 rows make two, since the rest is half a batch
+    assert facts["n_steps"] == 2 * 2
     assert facts["options"]["n-components"] == 10
     assert not (tmp_path / "x").exists()
     assert typed(*words, "--n-components", "0").code == 2
@@ -148,6 +150,10 @@ def test_the_command_line_wins_over_toml(typed, places, tmp_path):
         (["--n-components", "three"], 'unable to convert "three" into int'),
         (["--learning-rate", "-1"], "learning_rate must be a number above 0"),
         (["--effort", "thorouh"], 'Did you mean "thorough"?'),
+        (["--beta", "-1"], "beta must be a number, 0 or more"),
+        (["--beta", "much"], 'unable to convert "much" into float'),
+        (["--objective", "elbow"], "objective must be one of"),
+        (["--network.hidden", "16,0"], "hidden must be a tuple of whole numbers above 0"),
         (["--noisy", "x.npy"], "--noisy is for denoising models"),
         (["--subset", "test"], "subset"),
         (["--key", "X"], "key"),

@@ -1,12 +1,17 @@
-import importlib.machinery
+import importlib.util
 import sys
-import types
+from pathlib import Path
 
 import pytest
 
-from diabolo import VAE
-from diabolo.cli import models
+import diabolo
+from diabolo.cli import models, signatures
+
+RECIPES = '''
+from diabolo.estimators import VAE
 from diabolo.likelihoods import Gaussian
+
+__all__ = ["fixed_vae"]
 
 
 def fixed_vae(n_components: int = 5, *, floor: float = 0.1) -> VAE:
@@ -20,22 +25,38 @@ def fixed_vae(n_components: int = 5, *, floor: float = 0.1) -> VAE:
         The scale.
     """
     return VAE(n_components, likelihood=Gaussian(scale=floor))
+'''
+CACHED = (models.models, models.model_arguments, signatures._names)
 
 
 @pytest.fixture(autouse=True)
-def recipes(monkeypatch):
-    """A room of recipes with one in it."""
-    module = types.ModuleType("diabolo.recipes")
-    module.__spec__ = importlib.machinery.ModuleSpec("diabolo.recipes", None)
-    module.__all__ = ["fixed_vae"]
-    module.fixed_vae = fixed_vae
-    monkeypatch.setattr(fixed_vae, "__module__", "diabolo.recipes", raising=False)
+def recipes(monkeypatch, tmp_path):
+    """A house whose room of recipes has one in it."""
+    house = tmp_path / "diabolo"
+    house.mkdir()
+    for entry in Path(diabolo.__file__).parent.iterdir():
+        if entry.name != "recipes.py":
+            (house / entry.name).symlink_to(entry)
+    (house / "recipes.py").write_text(RECIPES)
+    spec = importlib.util.spec_from_file_location("diabolo.recipes", house / "recipes.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     monkeypatch.setitem(sys.modules, "diabolo.recipes", module)
-    for cached in (models.models, models.model_arguments):
+    monkeypatch.setattr(signatures, "_ROOT", house)
+    for cached in CACHED:
         cached.cache_clear()
     yield
-    for cached in (models.models, models.model_arguments):
+    for cached in CACHED:
         cached.cache_clear()
+
+
+def test_its_help_is_read_from_its_docstring():
+    found = models.model_arguments("fixed_vae")
+    assert (found["floor"].default, found["floor"].help, found["floor"].kinds) == (
+        0.1,
+        "The scale.",
+        (float,),
+    )
 
 
 def test_a_recipe_takes_its_own_arguments_and_those_of_its_estimator():

@@ -94,10 +94,21 @@ def test_samples_as_a_picture(typed, places, tmp_path):
 
 
 def test_sample_needs_a_prior(typed, places):
-    said = typed("sample", places / "ae")
-    assert said.code == 2
-    assert "--model vae" in said.err
+    for model in ("ae", "denoising"):
+        said = typed("sample", places / model)
+        assert said.code == 2
+        assert "--model vae" in said.err
+        assert "fit_prior" in typed("sample", places / model, "--latent", "ex_post").err
     assert 'Did you mean "aggregate"?' in typed("sample", places / "vae", "--latent", "agregate").err
+
+
+def test_samples_of_a_density_that_was_fitted_afterwards(typed, places, tmp_path):
+    estimator = diabolo.load(places / "ae/model.diabolo").fit_prior(images(places), "gaussian")
+    path = estimator.save(tmp_path / "generating.diabolo")
+    words = ("sample", path, "-n", 4, "--latent", "ex_post", "--observation", "mean", "--seed", 1)
+    assert typed(*words, "--out", tmp_path / "S.npy").code == 0
+    want = estimator.sample(4, random_state=1)
+    np.testing.assert_allclose(np.load(tmp_path / "S.npy"), want, rtol=1e-6)
 
 
 def test_interpolate(typed, places, tmp_path):

@@ -1,5 +1,6 @@
 """Every mistake gets a sentence: what, what it must be, what it got, the way out."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -21,6 +22,7 @@ from diabolo.corruptions import Masking
 from diabolo.likelihoods import Categorical, Gaussian
 from diabolo.networks import MLP, Conv2d
 from diabolo.networks import Linear as LinearNetwork
+from diabolo.objectives import ELBO
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 6))
@@ -65,7 +67,17 @@ def test_data_that_cannot_be_fitted(bad, message):
         ({"max_epochs": 0}, "max_epochs must be a whole number"),
         ({"learning_rate": -1}, "learning_rate must be a number above 0, got -1"),
         ({"validation_fraction": 1.0}, "validation_fraction.*early_stopping=False"),
+        ({"learning_rate": np.inf}, "learning_rate must be a number above 0, got inf"),
+        ({"learning_rate": "fast"}, "learning_rate must be a number above 0, got 'fast'"),
+        ({"validation_fraction": "a tenth"}, "validation_fraction must lie strictly between 0 and 1"),
+        ({"early_stopping": "no"}, "early_stopping must be True or False, got 'no'"),
+        ({"warm_start": 2}, "warm_start must be True or False, got 2"),
+        ({"verbose": -1}, "verbose must be 0, or 1 for a progress bar, got -1"),
+        ({"n_iter_no_change": None}, "n_iter_no_change must be a whole number"),
+        ({"max_epochs": True}, "max_epochs must be a whole number"),
         ({"beta": -1}, "beta must be a number, 0 or more"),
+        ({"beta": "4"}, "beta must be a number, 0 or more"),
+        ({"effort": ["normal"]}, "effort must be one of"),
         ({"effort": "much"}, "effort must be one of .*'thorough'.*got 'much'"),
         ({"scale": "row"}, "scale must be one of .*'column'"),
         ({"likelihood": "gausian"}, "likelihood must be one of .* Did you mean 'gaussian'"),
@@ -77,8 +89,17 @@ def test_data_that_cannot_be_fitted(bad, message):
         ({"network": Conv2d()}, "reads images.*network='mlp'"),
         ({"network": MLP((8,), activation="rely")}, "activation must be one of"),
         ({"network": LinearNetwork(), "n_components": 7}, "n_components must be at most .* n_features = 6"),
+        ({"network": MLP(5)}, r"hidden must be a tuple of whole numbers above 0, got 5"),
+        ({"network": MLP((8, 0))}, r"hidden must be .* got \(8, 0\)"),
+        ({"network": Conv2d(()), "input_shape": (2, 3)}, "channels must be .* 1 or more of them, got \\(\\)"),
+        ({"objective": ELBO(n_draws=0)}, "n_draws must be a whole number, 1 or more, got 0"),
         ({"input_shape": (2, 2)}, "input_shape must hold as many values as X has columns"),
+        ({"input_shape": 6}, "input_shape must be a tuple, such as .* got 6"),
+        ({"input_shape": (2.0, 3)}, "each side of input_shape must be a whole number, 1 or more, got 2.0"),
         ({"channel_axis": 5}, "channel_axis must name an axis of X"),
+        ({"channel_axis": "last"}, "channel_axis must be 'auto', None or the number .* got 'last'"),
+        ({"device": None}, "device must be 'auto' or a device"),
+        ({"random_state": "a"}, "cannot be used to seed"),
         ({"device": "cudaa"}, "device must be 'auto' or a device that torch has.*got 'cudaa'"),
         ({"device": "cuda:99"}, "device must be 'auto' or a device"),
         ({"aggregate_rows": 0}, "aggregate_rows must be a whole number"),
@@ -103,6 +124,102 @@ def test_values_outside_the_support_name_the_column(likelihood, data, message):
         vae(likelihood=likelihood).fit(data)
 
 
+INSIDE = RNG.random((40, 6))
+OUTSIDE = INSIDE * 3
+
+
+@pytest.mark.parametrize("cls", [VAE, AutoEncoder, DenoisingAutoEncoder])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "continuous_bernoulli"])
+def test_the_support_is_checked_wherever_rows_are_learned_from(cls, likelihood):
+    """The first fit, a refit, a fit that goes on, training in pieces, and the rows that choose the weights."""
+    made = cls(2, likelihood=likelihood, **SMALL)
+    going_on = cls(2, likelihood=likelihood, warm_start=True, **SMALL).fit(INSIDE)
+    pieces = cls(2, likelihood=likelihood, **SMALL).partial_fit(INSIDE)
+    sentence = r"likelihood='{}' needs values in \[0, 1\], but {} has \d+ values outside, in 6 columns"
+    before = going_on.transform(INSIDE), pieces.transform(INSIDE)
+    for call, name in [
+        (lambda: made.fit(OUTSIDE), "X"),
+        (lambda: made.fit(INSIDE, X_val=OUTSIDE), "X_val"),
+        (lambda: made.partial_fit(OUTSIDE), "X"),
+        (lambda: going_on.fit(OUTSIDE), "X"),
+        (lambda: going_on.fit(INSIDE, X_val=OUTSIDE), "X_val"),
+        (lambda: pieces.partial_fit(OUTSIDE), "X"),
+    ]:
+        with pytest.raises(ValueError, match=sentence.format(likelihood, name)):
+            call()
+    assert not hasattr(made, "model_")
+    np.testing.assert_array_equal(going_on.transform(INSIDE), before[0])
+    np.testing.assert_array_equal(pieces.transform(INSIDE), before[1])
+
+
+def test_clean_rows_of_pairs_are_in_the_support_and_noisy_ones_need_not_be():
+    model = DenoisingAutoEncoder(2, likelihood="cross_entropy", warm_start=True, **SMALL)
+    for _ in range(2):  # the first fit, and one that goes on
+        with pytest.raises(ValueError, match=r"likelihood='bernoulli' needs .* X has .* column 0"):
+            model.fit(OUTSIDE, X_noisy=INSIDE)
+        with pytest.raises(ValueError, match=r"likelihood='bernoulli' needs .* X_val has .* column 0"):
+            model.fit(INSIDE, X_noisy=OUTSIDE, X_val=OUTSIDE)
+        model.fit(INSIDE, X_noisy=OUTSIDE, X_val=INSIDE)
+    assert model.denoise(OUTSIDE).shape == (40, 6)
+
+
+def test_categories_that_the_first_rows_lack_are_refused_later():
+    X = RNG.integers(0, 3, (40, 6))
+    later = np.where(np.arange(240).reshape(40, 6) == 5, 3, X)
+    model = vae(likelihood="categorical").partial_fit(X)
+    sentence = r"whole numbers from 0 to 3 - 1, but {} has 1 values outside, in 1 columns \(first: column 5, e.g. 3\)"
+    with pytest.raises(ValueError, match=sentence.format("X")):
+        model.partial_fit(later)
+    with pytest.raises(ValueError, match=sentence.format("X_val")):
+        vae(likelihood="categorical").fit(X, X_val=later)
+    model._check_support(X, "X")
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "continuous_bernoulli"])
+def test_rows_to_score_are_in_the_support(likelihood):
+    model = vae(likelihood=likelihood).fit(INSIDE)
+    sentence = (
+        rf"likelihood='{likelihood}' needs values in \[0, 1\], but X has \d+ values outside, in 6 columns"
+    )
+    for call in (model.score_samples, model.estimate_likelihood, model.evaluate, model.score):
+        with pytest.raises(ValueError, match=sentence):
+            call(OUTSIDE)
+
+
+def test_a_parameter_that_means_nothing_is_refused_when_a_fit_goes_on():
+    model = vae(warm_start=True).fit(X)
+    codes = model.transform(X)
+    for params, message in [
+        ({"batch_size": 0}, "batch_size must be"),
+        ({"beta": -1}, "beta must be a number, 0 or more"),
+        ({"learning_rate": 0}, "learning_rate must be"),
+    ]:
+        wrong = pickle.loads(pickle.dumps(model)).set_params(**params)
+        for call in (wrong.fit, wrong.partial_fit):
+            with pytest.raises(ValueError, match=message):
+                call(X)
+        np.testing.assert_array_equal(wrong.transform(X), codes)
+
+
+def test_a_fit_that_is_refused_leaves_no_model():
+    model = vae(beta=-1)
+    for call in (model.fit, model.partial_fit, model.plan):
+        with pytest.raises(ValueError, match="beta must be"):
+            call(X)
+        assert not hasattr(model, "model_")
+    model.set_params(beta=1.0).fit(X)
+    with pytest.raises(ValueError, match="beta must be"):
+        model.set_params(beta=-1).fit(X)
+    with pytest.raises(ValueError, match="not fitted"):
+        model.transform(X)
+
+
+def test_some_rows_are_left_to_learn_from():
+    model = vae(validation_fraction=0.99).fit(X[:20])
+    assert model.plan(X[:20]).n_rows == 1
+    assert np.isfinite(model.history_[-1]["val_loss"])
+
+
 def test_support_message_counts_and_uses_column_names():
     pd = pytest.importorskip("pandas")
     data = np.full((10, 2), 0.5)
@@ -117,7 +234,7 @@ def test_support_message_counts_and_uses_column_names():
 @pytest.mark.parametrize(
     ("corruption", "message"),
     [
-        (GaussianNoise(0), "scale .* must be above 0"),
+        (GaussianNoise(0), "scale .*must be above 0"),
         (Masking(1.5), "fraction must lie strictly between 0 and 1"),
         ("gauss", "corruption must be one of .* Did you mean 'gaussian'"),
     ],
@@ -138,11 +255,15 @@ def test_use_of_a_fitted_model_with_wrong_arguments(fitted):
         (lambda: fitted.transform(X.reshape(40, 3, 2)), r"rows of the shape \(6,\)"),
         (lambda: fitted.inverse_transform(np.zeros((3, 5))), "n_components = 2 columns, got 5"),
         (lambda: fitted.sample(0), "n must be a whole number, 1 or more"),
-        (lambda: fitted.sample(3, latent="posterior"), r"latent must be one of \('prior', 'aggregate', 'ex_post'\)"),
+        (
+            lambda: fitted.sample(3, latent="posterior"),
+            r"latent must be one of \('prior', 'aggregate', 'ex_post'\)",
+        ),
         (lambda: fitted.sample(3, observation="mode"), "observation must be one of"),
         (lambda: fitted.score_samples(X, n_draws=0), "n_draws must be a whole number"),
         (lambda: fitted.sample_codes(X, n_draws=0), "n_draws must be a whole number"),
         (lambda: fitted.interpolate(X[0], X[1], 1), "n must be 2 or more"),
+        (lambda: fitted.interpolate(X[0], X[1], "3"), "n must be 2 or more"),
         (lambda: fitted.interpolate(X[:2], X[1]), "x0 must be one observation"),
         (lambda: fitted.traverse(2, [0.0]), "dim must be a whole number from 0 to 1"),
     ]:

@@ -100,3 +100,24 @@ def test_trained_priors_are_saved(prior, tmp_path):
     again = load(model.save(tmp_path / "m.diabolo"))
     np.testing.assert_allclose(again.score_samples(X[:10], 20), model.score_samples(X[:10], 20), rtol=1e-6)
     np.testing.assert_array_equal(again.sample(3, random_state=0), model.sample(3, random_state=0))
+
+
+def test_bits_of_whole_numbers_and_of_binary_rows():
+    """Against the entropy of a fair coin, and bin probabilities of a normal."""
+    rng = np.random.default_rng(0)
+    coins = rng.integers(0, 2, (2000, 6)).astype(np.float32)
+    fair = VAE(1, network=MLP((4,)), max_epochs=5, random_state=0).fit(coins)
+    assert fair.bits_per_dimension(coins[:500], 50) == pytest.approx(1, abs=0.02)
+    rows = np.rint(rng.normal(0, 12, (2000, 3))).astype(np.float32)
+    model = VAE(1, network=MLP((4,)), max_epochs=20, likelihood="gaussian", random_state=0).fit(rows)
+    entropy = 0.5 * np.log2(
+        2 * np.pi * np.e * 144
+    )  # of a normal in bins of 1, far narrower than its deviation
+    assert model.bits_per_dimension(rows, 50) == pytest.approx(entropy, abs=0.03)
+    scaled = VAE(1, network=MLP((4,)), max_epochs=20, likelihood="gaussian", random_state=0).fit(rows / 16)
+    assert scaled.bits_per_dimension(rows / 16, 50, bin_width=1 / 16) == pytest.approx(entropy, abs=0.03)
+    grey = VAE(1, network=MLP((4,)), max_epochs=1, likelihood="bernoulli", random_state=0).fit(
+        rng.random((50, 3))
+    )
+    with pytest.raises(ValueError, match="the cross-entropy is none"):
+        grey.bits_per_dimension(rng.random((5, 3)))

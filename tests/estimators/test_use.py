@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA
 from diabolo import VAE, AutoEncoder, DenoisingAutoEncoder, load
 from diabolo.corruptions import SaltAndPepper
 from diabolo.likelihoods import Gaussian
+from diabolo.measures import likelihood
 from diabolo.networks import MLP, Conv1d, Conv2d
 
 RNG = np.random.default_rng(0)
@@ -76,7 +77,8 @@ def test_score_samples_keeps_rows_independent(vae):
 
 def test_score_samples_does_not_depend_on_blocks(vae, monkeypatch):
     whole = vae.score_samples(DIGITS[:30], n_draws=10)
-    monkeypatch.setattr("diabolo.measures.likelihood.BLOCK_VALUES", 64 * 7)
+    values = max(64, likelihood._FEWEST_VALUES)
+    monkeypatch.setattr(likelihood, "_BLOCK_CPU", 7 * values)  # 7 of the 10 codes of one row at a time
     np.testing.assert_allclose(vae.score_samples(DIGITS[:30], n_draws=10), whole, rtol=1e-10)
 
 
@@ -290,3 +292,52 @@ def test_a_refit_takes_held_out_rows_of_its_own_shape():
     model = AutoEncoder(2, **QUICK).fit(RNG.normal(size=(40, 5)))
     model.fit(DIGITS[:60], X_val=DIGITS[60:90])
     assert model.transform(DIGITS[:3]).shape == (3, 2)
+
+
+def test_the_plan_is_what_the_fit_does():
+    X = DIGITS[:130]
+    for params, held_out in [({}, 13), ({"early_stopping": False}, 0), ({"validation_fraction": 0.5}, 65)]:
+        model = AutoEncoder(3, network=MLP((4,)), **{**QUICK, **params})
+        plan = model.plan(X)
+        assert not hasattr(model, "model_")
+        assert (plan.n_rows, plan.n_held_out) == (130 - held_out, held_out)
+        model.fit(X)
+        assert plan.n_steps == model.n_steps_
+        assert plan.choices == model.choices_
+        encoder, decoder = 64 * 4 + 4 + 4 * 3 + 3, 3 * 4 + 4 + 4 * 64 + 64
+        assert plan.n_parameters == encoder + decoder
+
+
+def test_planning_leaves_a_fitted_model_as_it_is():
+    model = VAE(3, **QUICK).fit(DIGITS[:60])
+    codes = model.transform(DIGITS[:60])
+    assert "network='mlp': X is a table" in model.plan(RNG.normal(size=(50, 5))).choices["network"]
+    np.testing.assert_array_equal(model.transform(DIGITS[:60]), codes)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_row_shape_is_that_of_x_and_survives_saving(name, tmp_path):
+    X, params, _ = SHAPES[name]
+    model = AutoEncoder(2, **{**QUICK, "max_epochs": 1}, **params).fit(X)
+    assert model.row_shape_ == X.shape[1:]
+    assert load(model.save(tmp_path / "m.diabolo")).row_shape_ == X.shape[1:]
+
+
+def test_denoised_rows_stay_within_all_rows_that_were_learned_from():
+    wide, narrow = DIGITS[:60], DIGITS[60:120] / 4 + 3
+    model = DenoisingAutoEncoder(2, **QUICK).partial_fit(wide).partial_fit(narrow)
+    assert model.denoise(100 * (wide - 8)).min() < narrow.min()
+    model.set_params(warm_start=True).fit(narrow)
+    assert model.denoise(100 * (wide - 8)).min() < narrow.min()
+    model.set_params(warm_start=False).fit(narrow)
+    restored = model.denoise(100 * (wide - 8))
+    assert restored.min() >= narrow.min()
+    assert restored.max() <= narrow.max()
+
+
+def test_another_fit_of_a_denoising_model_forgets_the_density_of_its_codes():
+    model = DenoisingAutoEncoder(2, **QUICK).fit(DIGITS[:60]).fit_prior(DIGITS[:60], "gaussian")
+    assert model.sample(3).shape == (3, 8, 8)
+    model.fit(DIGITS[:60])
+    with pytest.raises(ValueError, match="call fit_prior"):
+        model.sample(3)

@@ -34,7 +34,22 @@ EXAMPLES = {
         "full": posteriors.FullGaussian,
         "deterministic": posteriors.Deterministic,
     },
-    "prior": {"standard": priors.StandardNormal},
+    "prior": {
+        "standard": priors.StandardNormal,
+        "gaussian": priors.FittedGaussian,
+        "mixture": lambda: priors.GaussianMixture(2, "diagonal", seed=1),
+        "flow": lambda: priors.Flow("realnvp", n_transforms=2, hidden=(6,)),
+        "vamp": lambda: priors.VampPrior(4),
+        "second_stage": lambda: priors.SecondStage(
+            LatentModel(
+                networks.Linear(),
+                posteriors.DiagonalGaussian(),
+                likelihoods.Gaussian(),
+                priors.StandardNormal(),
+            ),
+            n_draws=3,
+        ),
+    },
     "likelihood": {
         "gaussian": likelihoods.Gaussian,
         "gaussian_per_feature": lambda: likelihoods.Gaussian("per_feature"),
@@ -147,6 +162,8 @@ def compose(event_for):
         model.to(options.get("dtype") or (torch.float32 if x is None else x.dtype))
         if x is not None:
             model.start(Statistics.of(x))
+        if getattr(prior, "needs_fit", False):
+            prior.fit(torch.linspace(-1, 1, 40).reshape(-1, model.sizes.n_components))
         return model.eval()
 
     return compose

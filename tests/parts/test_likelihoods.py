@@ -189,7 +189,7 @@ def test_categorical_counts_its_categories():
     x = torch.tensor([[0.0, 2.0], [1.0, 4.0]])
     assert Categorical().resolve(Statistics.of(x)).n_categories == 5
     assert Categorical(7).resolve(Statistics.of(x)).n_categories == 7
-    with pytest.raises(ValueError, match="n_categories must be 2 or more, got 1"):
+    with pytest.raises(ValueError, match="n_categories must be a whole number, 2 or more, got 1"):
         Categorical(1).build(Sizes((2,), 1))
 
 

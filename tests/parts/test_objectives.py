@@ -142,7 +142,7 @@ def test_a_schedule_weights_the_rate(model, x):
         (ELBO(None), "beta must be"),
         (ELBO(n_draws=0), "n_draws must be"),
         (ELBO(gradient="stl"), "gradient must be one of"),
-        (ELBO(Linear(share=0)), "a share of the training"),
+        (ELBO(Linear(share=0)), "share must be"),
         (ImportanceWeighted(0), "n_draws must be"),
         (ImportanceWeighted(gradient="dreg"), "gradient must be one of"),
     ],

@@ -58,7 +58,7 @@ def test_cycles_repeat():
     ids=repr,
 )
 def test_wrong_settings_are_refused(wrong):
-    with pytest.raises(ValueError, match="schedule needs|n_cycles must"):
+    with pytest.raises(ValueError, match=" must be "):
         wrong.check()
 
 
@@ -148,7 +148,7 @@ def test_free_bits_need_dimensions(linear):
         (ELBO(free_bits=1, gradient="sticking_the_landing"), "closed form"),
         (Capacity(-1.0), "capacity must be"),
         (Capacity(1.0, gamma=0), "gamma must be"),
-        (Capacity(Linear(-2.0)), "schedule needs"),
+        (Capacity(Linear(-2.0)), "final must be"),
     ],
 )
 def test_wrong_objectives_are_refused(linear, objective, words):

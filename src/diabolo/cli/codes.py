@@ -37,7 +37,7 @@ def encode(
     path = check_out(out)
     opened = open_run(run)
     estimator = opened.load()
-    data = opened.rows(source, reading, estimator._x_shape)
+    data = opened.rows(source, reading, estimator.row_shape_)
     codes = estimator.transform(data.X)
     columns = [str(name) for name in estimator.get_feature_names_out()]
     what = f"codes of {data.name}"

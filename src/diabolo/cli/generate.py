@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -22,8 +22,11 @@ def sample(
     *,
     n: Number = 64,
     latent: Annotated[
-        Literal["prior", "aggregate"],
-        Parameter(help="Where codes come from: the prior, or the posteriors of the training rows."),
+        Literal["prior", "aggregate", "ex_post"],
+        Parameter(
+            help="Where codes come from: the prior, the posteriors of the training rows, or the density that "
+            "fit_prior fitted (in Python) before the model was saved."
+        ),
     ] = "prior",
     observation: Annotated[
         Literal["draw", "mean"], Parameter(help="A draw from p(x|z), or its mean.")
@@ -35,13 +38,16 @@ def sample(
     """Generate new rows with a VAE."""
     opened = open_run(run)
     estimator = opened.load()
-    if not hasattr(estimator, "sample"):
-        raise UsageError(
-            f"sample needs a model with a prior, {run} holds a {type(estimator).__name__}: "
-            "train one (diabolo fit --model vae)"
-        )
+    more: dict[str, Any] = {"latent": latent}
+    if not hasattr(estimator, "encode"):  # codes without a distribution of their own
+        more = {}
+        if latent != "ex_post":
+            raise UsageError(
+                f"sample needs a model with a prior, {run} holds a {type(estimator).__name__}: train one "
+                "(diabolo fit --model vae), or fit a density to the codes in Python and use --latent ex_post"
+            )
     path = check_out(out, images=estimator.layout_.kind == "image")
-    rows = estimator.sample(n, latent=latent, observation=observation, random_state=seed)
+    rows = estimator.sample(n, observation=observation, random_state=seed, **more)
     deliver(
         rows,
         name="X",
@@ -70,7 +76,7 @@ def interpolate(
     estimator = opened.load()
     layout = estimator.layout_
     path = check_out(out, images=layout.kind == "image")
-    data = opened.rows(source, reading, estimator._x_shape)
+    data = opened.rows(source, reading, estimator.row_shape_)
     for row in ends:
         if not -len(data.X) <= row < len(data.X):
             raise UsageError(

@@ -49,7 +49,7 @@ def evaluate(
         if own.test_noisy is not None:
             more["X_noisy"] = own.test_noisy
     else:
-        data = opened.rows(source, reading, estimator._x_shape)
+        data = opened.rows(source, reading, estimator.row_shape_)
         X, said = data.X, f"all {len(data.X)} rows of {data.name}"
     record = estimator.evaluate(X, **more)
     text = f"measured on {said}\n{indented(str(record))}"
@@ -79,7 +79,7 @@ def info(run: RunName, /, *, show: Show = Show()) -> None:  # noqa: B008 - froze
             name: value for name, value in estimator.get_params(deep=False).items() if name != "verbose"
         },
         "parts": parts,
-        "observation": list(estimator._x_shape),
+        "observation": list(estimator.row_shape_),
         "kind": estimator.layout_.kind,
         "n_components": estimator.n_components,
         "n_parameters": n_parameters(estimator),

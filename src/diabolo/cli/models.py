@@ -8,32 +8,24 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from .errors import UsageError
-from .signatures import Argument, arguments
+from .signatures import Argument, Declaration, arguments, find, named, value
 
 #: Arguments that have no meaning for one command: it shows progress by itself and starts from nothing.
 NOT_OPTIONS = ("verbose", "warm_start")
+_ESTIMATORS = {"vae": "VAE", "ae": "AutoEncoder", "denoising": "DenoisingAutoEncoder"}
 
 
 @functools.cache
-def models() -> dict[str, Callable[..., Any]]:
+def models() -> dict[str, Declaration]:
     """Return what ``--model`` can be: the three estimators, and the recipes by name."""
-    from diabolo import VAE, AutoEncoder, DenoisingAutoEncoder
-
-    found: dict[str, Callable[..., Any]] = {"vae": VAE, "ae": AutoEncoder, "denoising": DenoisingAutoEncoder}
-    if importlib.util.find_spec("diabolo.recipes") is not None:
-        recipes = importlib.import_module("diabolo.recipes")
-        names = getattr(recipes, "__all__", [name for name in vars(recipes) if not name.startswith("_")])
-        for name in names:
-            recipe = getattr(recipes, name)
-            if inspect.isfunction(recipe) and recipe.__module__.startswith("diabolo.recipes"):
-                found.setdefault(name, recipe)
-    return found
+    found = {model: find("diabolo.estimators", name) for model, name in _ESTIMATORS.items()}
+    for name in value("diabolo.recipes", "__all__") or ():
+        found.setdefault(name, find("diabolo.recipes", name))
+    return {model: declaration for model, declaration in found.items() if declaration is not None}
 
 
 @functools.cache
@@ -42,25 +34,25 @@ def model_arguments(model: str) -> dict[str, Argument]:
     return {name: a for name, a in arguments(models()[model]).items() if name not in NOT_OPTIONS}
 
 
-def parts_of(argument: Argument) -> Mapping[str, Callable[..., Any]] | None:
-    """Return the parts by name that an argument may be; None if it is no part."""
-    from diabolo.contracts import Part
-
-    for kind in argument.kinds:
-        if inspect.isclass(kind) and issubclass(kind, Part):
-            room = importlib.import_module(".".join(kind.__module__.split(".")[:2]))
-            return room.BY_NAME
-    return None
+def arguments_of(estimator: Any) -> dict[str, Argument]:
+    """Return the arguments of an estimator's constructor."""
+    declaration = find("diabolo.estimators", type(estimator).__name__)
+    return {} if declaration is None else arguments(declaration)
 
 
 @functools.cache
-def part_arguments(argument: Argument) -> dict[str, dict[str, Argument]]:
-    """Return, for each argument that some part has, the parts that have it."""
+def part_arguments(room: str | None) -> dict[str, dict[str, Argument]]:
+    """Return, for each argument that some part of a room has, the parts that have it."""
     found: dict[str, dict[str, Argument]] = {}
-    for part, factory in (parts_of(argument) or {}).items():
-        for name, own in arguments(factory).items():
-            found.setdefault(name, {})[part] = own
+    for part, own in named(room).items() if room else ():
+        for name, argument in own.items():
+            found.setdefault(name, {})[part] = argument
     return found
+
+
+def factories(room: str) -> Mapping[str, Any]:
+    """Return what makes the parts of a room, by name."""
+    return importlib.import_module(f"diabolo.{room}").BY_NAME
 
 
 def make(model: str, given: Mapping[str, Any]) -> tuple[Any, list[str]]:
@@ -78,16 +70,16 @@ def make(model: str, given: Mapping[str, Any]) -> tuple[Any, list[str]]:
     UsageError
         If an option belongs to other models or parts; the message names them.
     """
-    factory = models()[model]
-    own = {name: value for name, value in given.items() if name in arguments(factory)}
-    estimator = factory(**own)
+    declaration = models()[model]
+    own = {name: value for name, value in given.items() if name in arguments(declaration)}
+    estimator = getattr(importlib.import_module(declaration.module), declaration.name)(**own)
     has = estimator.get_params(deep=False)
     for name in given:
         if name.partition(".")[0] not in has and name not in own:
             raise UsageError(_other_model(name, model))
     estimator.set_params(**{n: v for n, v in given.items() if n not in own and "." not in n})
     notes: list[str] = []
-    for argument in arguments(type(estimator)).values():
+    for argument in arguments_of(estimator).values():
         inner = {n.partition(".")[2]: v for n, v in given.items() if n.startswith(f"{argument.name}.")}
         if inner:
             part, note = _part(argument, getattr(estimator, argument.name), inner)
@@ -98,20 +90,20 @@ def make(model: str, given: Mapping[str, Any]) -> tuple[Any, list[str]]:
 
 def _part(argument: Argument, value: Any, inner: Mapping[str, Any]) -> tuple[Any, list[str]]:
     """Return the part with its own options set."""
-    by_name = parts_of(argument) or {}
     options = " and ".join(f"--{argument.name}.{name}".replace("_", "-") for name in inner)
     if not isinstance(value, str):  # a recipe's part
         unknown = set(inner) - set(value.get_params(deep=False))
         if unknown:
             raise UsageError(f"{options}: the {type(value).__name__} of this recipe has no {sorted(unknown)}")
         return value.set_params(**inner), []
-    fitting = [name for name, factory in by_name.items() if set(inner) <= set(arguments(factory))]
+    parts = factories(argument.room or "")
+    fitting = [name for name, own in named(argument.room or "").items() if set(inner) <= set(own)]
     if value in fitting:
-        return by_name[value](**inner), []
-    if value == "auto" and len({class_of(by_name[name]) for name in fitting}) == 1:
+        return parts[value](**inner), []
+    if value == "auto" and len({class_of(parts[name]) for name in fitting}) == 1:
         note = f"{argument.name}={fitting[0]!r}: {options} belongs to it alone"
-        return by_name[fitting[0]](**inner), [note]
-    if value in by_name:
+        return parts[fitting[0]](**inner), [note]
+    if value in parts:
         way_out = f"drop it or use --{argument.name} {' or '.join(fitting)}"
         raise UsageError(f"{options} does not exist for --{argument.name} {value}: {way_out}")
     if value == "auto":

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from .errors import UsageError
-from .models import model_arguments, models, part_arguments, parts_of
+from .models import model_arguments, models, part_arguments
 from .signatures import Argument, is_simple
 
 #: A command repeats itself unless told otherwise, where Python draws a new seed.
@@ -42,12 +42,12 @@ def option_parameters() -> Iterator[inspect.Parameter]:
     nested: dict[str, dict[str, Argument]] = {}
     for name, having in by_argument().items():
         of = tuple(having)
-        estimators = [m for m in models() if inspect.isclass(models()[m])]
+        estimators = [m for m, declaration in models().items() if declaration.is_class]
         shared = set(estimators) <= set(of)
         group = everywhere if shared else Group(f"Only --model {' or '.join(of)}", sort_key=4)
         yield _keyword(name, having[of[0]], _help(having), _defaults(having), group)
         for argument in having.values():
-            for inner, parts in part_arguments(argument).items():
+            for inner, parts in part_arguments(argument.room).items():
                 nested.setdefault(f"{name}{_SEPARATOR}{inner}", {}).update(parts)
     for name, parts in nested.items():
         first = next(iter(parts.values()))
@@ -86,10 +86,8 @@ def values(given: dict[str, Any]) -> dict[str, Any]:
         outer, _, inner = name.partition(_SEPARATOR)
         argument = kinds[outer]
         if inner:
-            argument = next(iter(part_arguments(argument)[inner].values()))
-        is_text = (
-            isinstance(value, str) and (inner or not parts_of(argument)) and not is_simple(argument.kinds)
-        )
+            argument = next(iter(part_arguments(argument.room)[inner].values()))
+        is_text = isinstance(value, str) and (inner or not argument.room) and not is_simple(argument.kinds)
         found[f"{outer}.{inner}" if inner else outer] = parse(value, argument, name) if is_text else value
     return found
 
@@ -99,7 +97,7 @@ def parse(text: str, argument: Argument, name: str = "") -> Any:
 
     Examples
     --------
-    >>> hidden = Argument("hidden", tuple[int, ...], (512, 256), "")
+    >>> hidden = Argument("hidden", (tuple,), (512, 256), "")
     >>> parse("400,200", hidden), parse("[400]", hidden), parse("400", hidden)
     ((400, 200), (400,), (400,))
     """
@@ -112,7 +110,7 @@ def parse(text: str, argument: Argument, name: str = "") -> Any:
             continue
     if isinstance(value, list):
         value = tuple(value)
-    wants_tuple = any(getattr(kind, "__origin__", None) is tuple for kind in argument.kinds)
+    wants_tuple = tuple in argument.kinds
     if wants_tuple and isinstance(value, int) and not isinstance(value, bool):
         value = (value,)
     if wants_tuple and value is not None and not _whole_numbers(value):

@@ -60,7 +60,7 @@ def _through(
 ) -> None:
     layout = estimator.layout_
     path = check_out(out, images=layout.kind == "image")
-    data = opened.rows(source, reading, estimator._x_shape)
+    data = opened.rows(source, reading, estimator.row_shape_)
     deliver(
         method(data.X),
         name="X",

@@ -19,20 +19,17 @@ _ENDINGS = {
 
 def plan_facts(estimator: Any, rows: Rows, configuration: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return what a fit would do, after building the model but before any training."""
-    from sklearn.base import clone
-
-    trial = clone(estimator)
-    trial._build(trial._check_X(rows.train, reset=True))
+    plan = estimator.plan(rows.train)
     return {
         "out": str(folder),
         "shapes": {
             "train": rows.train.shape,
             "test": rows.test.shape,
-            "codes": (len(rows.train), trial.n_components),
+            "codes": (len(rows.train), estimator.n_components),
         },
-        "n_parameters": n_parameters(trial),
-        "n_steps": trial._plan(len(rows.train)).n_steps,
-        "choices": trial.choices_,
+        "n_parameters": plan.n_parameters,
+        "n_steps": plan.n_steps,
+        "choices": plan.choices,
         **configuration,
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import inspect
 import platform
 import sys
 import tempfile
@@ -12,9 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .models import NOT_OPTIONS, class_of, models, parts_of
+from .models import NOT_OPTIONS, arguments_of, class_of, factories, models
 from .run import CONFIG, FILES, HISTORY, METRICS, MODEL
-from .signatures import arguments
 from .source import Reading, Rows
 
 
@@ -41,16 +39,16 @@ def effective(
     source = setting["source"]
     path = Path(source).expanduser()
     whole: dict[str, Any] = {**setting}
-    is_recipe = not inspect.isclass(models()[setting["model"]])
-    for name, argument in arguments(type(estimator)).items():
+    is_recipe = not models()[setting["model"]].is_class
+    for name, argument in arguments_of(estimator).items():
         if name in NOT_OPTIONS:
             continue
         value = options.get(name, getattr(estimator, name))
-        by_name = parts_of(argument)
-        if by_name and not isinstance(value, str):
+        if argument.room and not isinstance(value, str):
             if is_recipe and name not in options:  # the recipe makes it again
                 continue
-            value = next(part for part, factory in by_name.items() if class_of(factory) is type(value))
+            parts = factories(argument.room).items()
+            value = next(part for part, factory in parts if class_of(factory) is type(value))
         whole[name] = "none" if value is None and argument.default is not None else value
     whole.update({name: value for name, value in options.items() if "." in name or name not in whole})
     return {

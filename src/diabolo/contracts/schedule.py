@@ -13,6 +13,12 @@ class Schedule(Part, ABC):
     def check(self) -> None:
         """Refuse hyper-parameters that mean nothing; called before the first step."""
 
+    def check_share(self, name: str) -> None:
+        """Refuse a share of the training that is not above 0 and at most 1."""
+        self.check_number(name, "a share above 0 and at most 1", above=0)
+        if getattr(self, name) > 1:
+            self.refuse(name, "a share above 0 and at most 1")
+
     @abstractmethod
     def forward(self, progress: float, rate: float | None = None) -> float:
         """Return the weight.

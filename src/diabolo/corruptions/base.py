@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from numbers import Real
+from typing import Any
 
 from torch import Tensor
 
@@ -17,9 +19,9 @@ class Corruption(Part, ABC):
         """Return a corrupted copy of x, drawn with torch's generator; same shape."""
 
 
-def check_fraction(fraction: float) -> None:
-    """Refuse a fraction outside (0, 1)."""
-    if not 0 < fraction < 1:
+def check_fraction(fraction: Any) -> None:
+    """Refuse a fraction that is no number in (0, 1)."""
+    if not (isinstance(fraction, Real) and 0 < float(fraction) < 1):
         raise ValueError(
             f"fraction must lie strictly between 0 and 1 (a share of the values), got {fraction!r}."
         )

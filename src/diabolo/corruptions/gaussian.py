@@ -30,10 +30,8 @@ class Gaussian(Corruption):
 
     def build(self, sizes: Sizes, **shapes: Any) -> Self:
         """Make room for the level of the noise."""
-        if self.scale is not None and not self.scale > 0:
-            raise ValueError(
-                f"scale (of the Gaussian corruption) must be above 0, in units of X, got {self.scale!r}."
-            )
+        if self.scale is not None:
+            self.check_number("scale", "above 0, in units of X", above=0)
         level = 0.25 if self.scale is None else float(self.scale)
         self.register_buffer("level", torch.full(sizes.event, level))
         return self

@@ -28,8 +28,9 @@ class Masking(Corruption):
         self.value = value
 
     def build(self, sizes: Sizes, **shapes: Any) -> Self:
-        """Check the fraction."""
+        """Check the fraction and the value."""
         check_fraction(self.fraction)
+        self.check_number("value", "a finite number, in units of X")
         return self
 
     def forward(self, x: Tensor) -> Tensor:

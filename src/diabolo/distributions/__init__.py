@@ -4,6 +4,7 @@ from diabolo.distributions.continuous_bernoulli import ContinuousBernoulli
 from diabolo.distributions.detached import detached
 from diabolo.distributions.diagonal_normal import DiagonalNormal
 from diabolo.distributions.dirac import Dirac
+from diabolo.distributions.independent_bernoulli import IndependentBernoulli
 from diabolo.distributions.kl import rate_of_dimensions
 from diabolo.distributions.mixture import MixtureOfNormals
 
@@ -11,6 +12,7 @@ __all__ = [
     "ContinuousBernoulli",
     "DiagonalNormal",
     "Dirac",
+    "IndependentBernoulli",
     "MixtureOfNormals",
     "detached",
     "rate_of_dimensions",

@@ -17,7 +17,7 @@ from diabolo.distributions.diagonal_normal import DiagonalNormal
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 # Numbers in a block: within the cache of a processor's core, or enough to fill an accelerator.
 _BLOCK_CPU, _BLOCK_OTHER = 2**18, 2**25
-# The matrix product is used while its terms, about 9/2 sum_k (mean_k / scale_k)^2, keep its rounding
+# The matrix product is used while its terms, at most 9/2 sum_k (mean_k / scale_k)^2, keep its rounding
 # in float64 below 1e-6 nats; tests/parts/test_mixture.py measures it.
 _LARGEST_TERM = 1e9
 
@@ -35,9 +35,10 @@ class MixtureOfNormals(Distribution):
 
         log N(z; m, s) = [z^2, z] [-1/(2 s^2); m/s^2] + const,
 
-    in float64 and about the mean of the means. Its rounding error is below 1e-6 nats plus 1e-13 of
-    the value; components that are too narrow for that, with the mean some 20,000 scales away from the
-    centre, are computed from the differences z - m instead, which is slower.
+    in float64 and about the mean of the means. Its rounding error is below 1e-6 nats plus 1e-11 of
+    the value; components that are too narrow for that, with a mean 15,000 scales or more away from the
+    centre (the root of the sum of squares over dimensions), are computed from the differences z - m
+    instead, which is slower.
 
     Parameters
     ----------

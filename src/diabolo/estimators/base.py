@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -23,8 +23,18 @@ from torch import Tensor
 from diabolo import likelihoods, networks
 from diabolo.contracts import Objective, Part, Sizes, Statistics
 from diabolo.estimators import choices
-from diabolo.estimators.inputs import DTYPES, checked_array, one_of, positive_integer, training_dtype
+from diabolo.estimators.inputs import (
+    DTYPES,
+    checked_array,
+    finite,
+    flag,
+    from_torch,
+    one_of,
+    positive_integer,
+    training_dtype,
+)
 from diabolo.estimators.layout import Layout
+from diabolo.estimators.plan import FitPlan
 from diabolo.estimators.specs import to_spec
 from diabolo.measures import CompressionCurve, compression_curve
 from diabolo.models import LatentModel
@@ -55,6 +65,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     """An encoder and a decoder behind scikit-learn's face; subclasses say which model and objective."""
 
     model_: LatentModel
+    #: Shape of one row of X as it was given, which is flat where ``input_shape`` unfolds it.
+    row_shape_: tuple[int, ...]
     _dtype: torch.dtype
 
     # -- what a subclass says ------------------------------------------------------------------
@@ -75,7 +87,9 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Parameters
         ----------
         X : array of shape (n_rows, ...)
-            A table, signals or images; see the class.
+            A table, signals or images; see the class. A torch tensor is detached and brought to the
+            CPU; a map-style torch ``Dataset`` of equal-shaped items (tensors, arrays, or tuples that
+            begin with one) is read into one array. Every method takes these.
         y : None
             Ignored, as scikit-learn's transformers do.
         X_val : array, optional
@@ -88,8 +102,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Raises
         ------
         ValueError
-            If X is empty, has one row, holds NaN, infinite, complex or text values, or values
-            outside the likelihood's support, or if all its rows are equal.
+            If X or X_val is empty, holds NaN, infinite, complex or text values, or values outside
+            the likelihood's support, or if X has one row or only equal ones.
         FloatingPointError
             If the loss is not finite before any weights have proved good.
         """
@@ -100,9 +114,14 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
         The first call builds the model and takes its shift and scale from the rows given then.
         """
-        if not hasattr(self, "model_"):
-            self._build(self._check_X(X, reset=True))
-        x = self._tensor(self._check_X(X, reset=False), self._dtype)
+        self._check_parameters()
+        first = not hasattr(self, "model_")
+        array = self._check_X(X, reset=first)
+        if first:
+            self._build(array)
+        else:
+            self._check_support(array, "X")
+        x = self._tensor(array, self._dtype)
         optimiser = getattr(self, "_optimiser", None) or adam(self.model_, self.learning_rate)
         n_steps = steps_per_epoch(len(x), self.batch_size)
         plan = Plan(n_steps, self.batch_size, self.learning_rate, n_steps, constant_rate=True)
@@ -113,13 +132,43 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._after_fit(x)
         return self
 
+    def plan(self, X: ArrayLike) -> FitPlan:
+        """Say what ``fit`` would do with these rows; nothing is trained, and the estimator stays as it is.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+            What ``fit`` would get; it is checked as ``fit`` does.
+
+        Returns
+        -------
+        FitPlan
+            Rows to learn from and held out, steps, parameters, and what ``"auto"`` would choose.
+        """
+        trial = clone(self)
+        trial._check_parameters()
+        array = trial._check_X(X, reset=True)
+        trial._build(array)
+        n_held_out = trial._n_held_out(len(array))
+        return FitPlan(
+            n_rows=len(array) - n_held_out,
+            n_held_out=n_held_out,
+            n_steps=trial._plan(len(array) - n_held_out).n_steps,
+            n_parameters=sum(p.numel() for p in trial.model_.parameters()),
+            choices=trial.choices_,
+        )
+
     def _fit(self, X: ArrayLike, *, X_val: ArrayLike | None = None, X_seen: ArrayLike | None = None) -> Self:
+        self._check_parameters()
         going_on = self.warm_start and hasattr(self, "model_")
         array = self._check_X(X, reset=not going_on)
         valid = None if X_val is None else self._check_X(X_val, reset=False, name="X_val")
         seen = None if X_seen is None else self._check_seen(X_seen, array)
-        if not going_on:
-            self._build(array)
+        if going_on:
+            self._check_support(array, "X")
+            self._check_support(valid, "X_val")
+        else:
+            self._build(array, valid)
         x = self._tensor(array, self._dtype)
         context = {} if seen is None else {"seen": self._tensor(seen, self._dtype)}
         x, x_valid, context, context_valid = self._hold_out(x, valid, context)
@@ -145,8 +194,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _after_fit(self, x: Tensor) -> None:
         """Keep what else the model needs of the training rows."""
 
-    def _build(self, array: np.ndarray) -> None:
-        self._check_parameters()
+    def _build(self, array: np.ndarray, valid: np.ndarray | None = None) -> None:
         self.__dict__.pop("model_", None)
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.choices_: dict[str, str] = {}
@@ -161,17 +209,21 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         statistics = Statistics.of(x)
         self._check_variation(statistics)
         likelihood = self._likelihood(array, statistics)
+        self._check_support(array, "X", likelihood)
         scale = self.scale if self.scale != "auto" else ("column" if likelihood.per_feature else "global")
         if scale == "column":
             statistics = Statistics.of(x, scale="column")
         self._warn_of_units(statistics, likelihood)
+        likelihood = likelihood.resolve(statistics)
+        self._check_support(valid, "X_val", likelihood)
         parts: dict[str, Any] = {name: part.resolve(statistics) for name, part in self._parts().items()}
-        model = LatentModel(network, likelihood=likelihood.resolve(statistics), **parts)
+        model = LatentModel(network, likelihood=likelihood, **parts)
         with seeded(self.seed_):
-            self.model_ = self._place(model, Sizes(self.layout_.event, self.n_components))
-            self.model_.start(statistics)
+            model = self._place(model, Sizes(self.layout_.event, self.n_components))
+            model.start(statistics)
+        self._objective().check(model)
         self._n_features_out = self.n_components
-        self.model_.eval()
+        self.model_ = model.eval()
 
     def _place(self, model: LatentModel, sizes: Sizes) -> LatentModel:
         return model.build(sizes).to(device=self._device(), dtype=self._dtype)
@@ -197,12 +249,19 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             likelihood, self.choices_["likelihood"] = choices.choose_likelihood(
                 array, self.layout_, statistics
             )
-        else:
-            likelihood = choices.part_named(
-                "likelihood", self.likelihood, likelihoods.BY_NAME, likelihoods.Likelihood
-            )
-        likelihood.check(array, getattr(self, "feature_names_in_", None))
-        return likelihood
+            return likelihood
+        return choices.part_named("likelihood", self.likelihood, likelihoods.BY_NAME, likelihoods.Likelihood)
+
+    def _check_support(
+        self, array: np.ndarray | None, name: str, likelihood: likelihoods.Likelihood | None = None
+    ) -> None:
+        """Refuse rows, as ``_check_X`` returns them, with values that p(x|z) cannot have; ``name`` is theirs."""
+        if array is None:
+            return
+        try:
+            (likelihood or self.model_.likelihood).check(array, getattr(self, "feature_names_in_", None))
+        except ValueError as error:  # a likelihood knows no other name than X
+            raise ValueError(str(error).replace(" X has ", f" {name} has ", 1)) from None
 
     def _check_parameters(self) -> None:
         positive_integer("n_components", self.n_components)
@@ -210,15 +269,30 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if self.max_epochs is not None:
             positive_integer("max_epochs", self.max_epochs)
         positive_integer("n_iter_no_change", self.n_iter_no_change)
-        if not (isinstance(self.learning_rate, int | float) and self.learning_rate > 0):
+        if not (isinstance(self.verbose, numbers.Integral) and int(self.verbose) >= 0):
+            raise ValueError(f"verbose must be 0, or 1 for a progress bar, got {self.verbose!r}.")
+        flag("early_stopping", self.early_stopping)
+        flag("warm_start", self.warm_start)
+        if not (finite(self.learning_rate) and self.learning_rate > 0):
             raise ValueError(f"learning_rate must be a number above 0, got {self.learning_rate!r}.")
-        if not 0 < self.validation_fraction < 1:
+        if not (finite(self.validation_fraction) and 0 < self.validation_fraction < 1):
             raise ValueError(
                 f"validation_fraction must lie strictly between 0 and 1, got {self.validation_fraction!r}; "
                 "to hold out no rows use early_stopping=False."
             )
         one_of("effort", self.effort, tuple(EFFORTS))
         one_of("scale", self.scale, ("auto", "global", "column"))
+        shape, axis = self.input_shape, self.channel_axis
+        if shape is not None and not isinstance(shape, tuple | list):
+            raise ValueError(f"input_shape must be a tuple, such as (28, 28), or None, got {shape!r}.")
+        for side in shape or ():
+            positive_integer("each side of input_shape", side)
+        if not (
+            axis is None or (isinstance(axis, str) and axis == "auto") or isinstance(axis, numbers.Integral)
+        ):
+            raise ValueError(
+                f"channel_axis must be 'auto', None or the number of an axis of X, got {axis!r}."
+            )
 
     def _check_variation(self, statistics: Statistics) -> None:
         constant = (statistics.deviation == 0).flatten()
@@ -251,16 +325,21 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             patience=self.n_iter_no_change if self.early_stopping else None,
         )
 
+    def _n_held_out(self, n_rows: int) -> int:
+        if not self.early_stopping or n_rows < _FEWEST_ROWS_TO_HOLD_OUT:
+            return 0
+        return min(max(1, round(self.validation_fraction * n_rows)), n_rows - 1)
+
     def _hold_out(
         self, x: Tensor, valid: np.ndarray | None, context: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor | None, dict[str, Tensor], dict[str, Tensor]]:
         if valid is not None:
             x_valid = self._tensor(valid, self._dtype)
             return x, x_valid, context, {"seen": x_valid} if context else {}
-        if not self.early_stopping or len(x) < _FEWEST_ROWS_TO_HOLD_OUT:
+        n_valid = self._n_held_out(len(x))
+        if n_valid == 0:
             return x, None, context, {}
         order = torch.from_numpy(np.random.default_rng(self.seed_).permutation(len(x))).to(x.device)
-        n_valid = max(1, round(self.validation_fraction * len(x)))
         held, kept = order[:n_valid].sort().values, order[n_valid:].sort().values
         return (
             x[kept],
@@ -344,7 +423,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         array of shape (n, ...)
         """
         check_is_fitted(self)
-        if n < 2:
+        if not (isinstance(n, numbers.Integral) and n >= 2):
             raise ValueError(f"n must be 2 or more (both ends are among the points), got {n!r}.")
         first, last = (self._code_of(name, x) for name, x in (("x0", x0), ("x1", x1)))
         share = np.linspace(0, 1, n)[:, None]
@@ -370,7 +449,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if not (isinstance(dim, numbers.Integral) and 0 <= dim < self.n_components):
             raise ValueError(f"dim must be a whole number from 0 to {self.n_components - 1}, got {dim!r}.")
         dtype = np.float64 if self._numpy_dtype.endswith("f8") else np.float32
-        moved = np.asarray(values, dtype=dtype).reshape(-1)
+        moved = np.asarray(from_torch(values, "values"), dtype=dtype).reshape(-1)
         base = np.zeros((1, self.n_components), dtype) if x is None else self._code_of("x", x)
         codes = np.repeat(base, len(moved), axis=0)
         codes[:, dim] = moved
@@ -422,7 +501,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             self.feature_names_in_ = np.asarray(names, dtype=object)
         self.layout_ = Layout(**{**layout, "shape": tuple(layout["shape"])})
         self.event_shape_ = self.layout_.shape
-        self._x_shape = (math.prod(self.event_shape_),) if self.layout_.flat else self.event_shape_
+        self.row_shape_ = (math.prod(self.event_shape_),) if self.layout_.flat else self.event_shape_
         self._n_features_out = self.n_components
         self._optimiser = None
         self.model_ = self._place(model, Sizes(self.layout_.event, self.n_components))
@@ -444,13 +523,13 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _check_X(self, X: ArrayLike, *, reset: bool, name: str = "X") -> np.ndarray:
         array = checked_array(self, X, reset=reset, name=name)
-        if not reset and tuple(array.shape[1:]) != self._x_shape:
+        if not reset and tuple(array.shape[1:]) != self.row_shape_:
             raise ValueError(
-                f"{name} must have rows of the shape {self._x_shape} that {type(self).__name__} was fitted with, "
+                f"{name} must have rows of the shape {self.row_shape_} that {type(self).__name__} was fitted with, "
                 f"got {tuple(array.shape[1:])}."
             )
         if reset:
-            self._x_shape = tuple(array.shape[1:])
+            self.row_shape_ = tuple(array.shape[1:])
         return array
 
     def _check_seen(self, X_seen: ArrayLike, array: np.ndarray) -> np.ndarray:
@@ -462,16 +541,18 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return seen
 
     def _check_codes(self, Z: ArrayLike) -> np.ndarray:
-        codes = check_array(Z, dtype=[np.float32, np.float64], input_name="Z", estimator=self)
+        codes = check_array(
+            from_torch(Z, "Z"), dtype=[np.float32, np.float64], input_name="Z", estimator=self
+        )
         if codes.shape[1] != self.n_components:
             raise ValueError(f"Z must have n_components = {self.n_components} columns, got {codes.shape[1]}.")
         return codes
 
     def _code_of(self, name: str, x: ArrayLike) -> np.ndarray:
-        array = np.asarray(x)
-        if array.shape != self._x_shape:
+        array = np.asarray(from_torch(x, name))
+        if array.shape != self.row_shape_:
             raise ValueError(
-                f"{name} must be one observation of the shape {self._x_shape}, got {array.shape}."
+                f"{name} must be one observation of the shape {self.row_shape_}, got {array.shape}."
             )
         return self.transform(array[None])
 
@@ -522,7 +603,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         try:
             device = torch.device(self.device)
             torch.empty(0, device=device)
-        except (RuntimeError, AssertionError) as error:
+        except (RuntimeError, AssertionError, TypeError) as error:
             raise ValueError(
                 f"device must be 'auto' or a device that torch has on this machine ('cpu', 'cuda', 'cuda:1', ...), "
                 f"got {self.device!r}."

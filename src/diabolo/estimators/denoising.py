@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from diabolo import corruptions
 from diabolo.contracts import Part
@@ -168,8 +170,14 @@ class DenoisingAutoEncoder(ReconstructingEstimator):
     def _restored(self, array: np.ndarray) -> np.ndarray:
         return self._decode(self.transform(array)).clip(*self._range)
 
-    def _after_fit(self, x: Any) -> None:
-        self._range = (float(x.min()), float(x.max()))
+    def _build(self, array: np.ndarray, valid: np.ndarray | None = None) -> None:
+        super()._build(array, valid)
+        self._range = (math.inf, -math.inf)
+
+    def _after_fit(self, x: Tensor) -> None:
+        super()._after_fit(x)
+        low, high = self._range  # of the rows before, which a model that goes on keeps
+        self._range = (min(low, float(x.min())), max(high, float(x.max())))
 
     def _fitted_state(self) -> dict[str, Any]:
         return {**super()._fitted_state(), "_range": self._range}

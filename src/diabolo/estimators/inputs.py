@@ -1,9 +1,10 @@
-"""What may come in: arrays and arguments, checked before anything is made of them."""
+"""What may come in: arrays, tensors, data sets and arguments, checked before anything is made of them."""
 
 from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,14 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
+from torch.utils.data import Dataset, IterableDataset
 
 DTYPES = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
 
 
 def checked_array(estimator: Any, X: ArrayLike, *, reset: bool, name: str) -> np.ndarray:
     """Return rows as a real array of any shape, after scikit-learn's checks; ``reset`` learns the columns."""
-    if isinstance(X, torch.Tensor):
-        X = X.detach().cpu().numpy()
+    X = from_torch(X, name)
     least = 2 if reset else 1
     n_dims = np.ndim(X) if isinstance(X, list | tuple) else getattr(X, "ndim", 2)
     if n_dims <= 2:
@@ -44,6 +45,56 @@ def checked_array(estimator: Any, X: ArrayLike, *, reset: bool, name: str) -> np
     return array
 
 
+def from_torch(X: Any, name: str) -> Any:
+    """Return a tensor or a map-style data set of torch as an array, anything else untouched.
+
+    A tensor of any device comes to the CPU, and out of the graph that it belongs to: estimators have no
+    gradients with respect to X. A data set is read once, from its first item to its last, into one array
+    in memory; an item is an array or a tensor, or a tuple that begins with one (labels are dropped).
+
+    Raises
+    ------
+    TypeError
+        If a tensor is sparse, or a data set has no length or items without an array.
+    ValueError
+        If the items differ in shape.
+    """
+    if isinstance(X, Dataset):
+        return _stacked(X, name)
+    if not isinstance(X, torch.Tensor):
+        return X
+    if X.layout is not torch.strided:
+        raise TypeError(f"{name} must be a dense tensor, got the layout {X.layout}: use {name}.to_dense().")
+    return (X.float() if X.dtype is torch.bfloat16 else X).numpy(force=True)
+
+
+def _stacked(dataset: Any, name: str) -> np.ndarray:
+    if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
+        raise TypeError(
+            f"{name} must be a Dataset with a length and numbered items, or an array, got a "
+            f"{type(dataset).__name__}: gather its items first, as in numpy.stack(list(dataset))."
+        )
+    rows = [_row(dataset[i], name) for i in range(len(dataset))]
+    odd = next((i for i, row in enumerate(rows) if row.shape != rows[0].shape), None)
+    if odd is not None:
+        raise ValueError(
+            f"{name} must have items of one shape, but item 0 has {rows[0].shape} and item {odd} has "
+            f"{rows[odd].shape}: crop or pad them to one shape."
+        )
+    return np.stack(rows) if rows else np.empty((0, 1))
+
+
+def _row(item: Any, name: str) -> np.ndarray:
+    if isinstance(item, tuple | list) and item:
+        item = item[0]
+    if isinstance(item, Mapping):
+        raise TypeError(
+            f"{name} must have items that are arrays or tensors, or tuples that begin with one, got a "
+            f"{type(item).__name__}: give a data set of the arrays alone."
+        )
+    return np.asarray(from_torch(item, name))
+
+
 def training_dtype(array: np.ndarray) -> torch.dtype:
     """float32, unless float64 rows would lose in it more than a thousandth of a column's deviation."""
     if array.dtype != np.float64:
@@ -64,5 +115,16 @@ def positive_integer(name: str, value: Any) -> None:
 
 def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """Refuse what is not among the words."""
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} must be one of {allowed}, got {value!r}.")
+
+
+def flag(name: str, value: Any) -> None:
+    """Refuse what is neither True nor False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, got {value!r}.")
+
+
+def finite(value: Any) -> bool:
+    """Whether a value is a real number, neither infinite nor NaN; True and False are none."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import TypeVar
 
 T = TypeVar("T", bound=type)
@@ -52,6 +53,8 @@ FITTED = """model_ : LatentModel
         Epochs begun and steps made.
     stopped_ : str
         Why training ended: "budget", "early", "interrupted" or "diverged".
+    row_shape_ : tuple of int
+        Shape of one row of X, as it was given.
     n_features_in_ : int
         Number of columns (values in one observation, for images and signals).
     feature_names_in_ : array of str
@@ -61,5 +64,7 @@ FITTED = """model_ : LatentModel
 def documented(cls: T) -> T:
     """Fill ``{common}`` and ``{fitted}`` in a class's docstring."""
     if cls.__doc__:
-        cls.__doc__ = cls.__doc__.replace("{common}", COMMON).replace("{fitted}", FITTED)
+        # from Python 3.13 on a docstring comes without its indentation
+        doc = cleandoc(cls.__doc__)
+        cls.__doc__ = doc.replace("{common}", cleandoc(COMMON)).replace("{fitted}", cleandoc(FITTED))
     return cls

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +14,7 @@ from diabolo.estimators.base import _ONE_UNIT_RATIO
 from diabolo.estimators.choices import differing_deviations
 from diabolo.estimators.generating import GeneratingEstimator, Observation
 from diabolo.likelihoods import Likelihood
-from diabolo.measures import ReconstructionRecord
+from diabolo.measures import Diagnosis, ReconstructionRecord, latent_continuity
 from diabolo.objectives import Reconstruction
 
 
@@ -68,6 +68,26 @@ class ReconstructingEstimator(GeneratingEstimator):
         check_is_fitted(self)
         array = self._check_X(X, reset=False)
         return ReconstructionRecord(**self._measurements(array))
+
+    def diagnose(self, X: ArrayLike, *, path: Literal["straight", "spherical"] = "straight") -> Diagnosis:
+        """Say what the latent space is like: constant dimensions, and holes between codes; in numbers and words.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+            Rows, 50 or more.
+        path : {"straight", "spherical"}
+            The paths between codes on which holes are looked for.
+
+        Returns
+        -------
+        Diagnosis
+            Prints as text, ``.findings`` are its sentences, ``.as_dict()`` its numbers.
+        """
+        codes = self.transform(X)
+        constant = tuple(np.flatnonzero(np.ptp(codes, axis=0) == 0).tolist())
+        continuity = latent_continuity(codes, path=path, seed=self.seed_)
+        return Diagnosis(len(codes), self.n_components, constant, continuity)
 
     def _measurements(self, array: np.ndarray) -> dict[str, Any]:
         codes = self.transform(array)

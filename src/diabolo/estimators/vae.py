@@ -16,11 +16,11 @@ from diabolo import posteriors, priors
 from diabolo.contracts import Objective, Part, Schedule
 from diabolo.estimators.base import Effort
 from diabolo.estimators.choices import part_named
+from diabolo.estimators.diagnosing import DiagnosingEstimator
 from diabolo.estimators.generating import Latent, Observation
 from diabolo.estimators.inputs import one_of, positive_integer
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
-from diabolo.estimators.scoring import ScoringEstimator
 from diabolo.likelihoods import Likelihood
 from diabolo.networks import Network
 from diabolo.objectives import ELBO
@@ -49,7 +49,7 @@ class Encoding:
 
 
 @documented
-class VAE(ScoringEstimator):
+class VAE(DiagnosingEstimator):
     """A variational auto-encoder: each row has a distribution of codes, and codes can be drawn.
 
     The encoder predicts q(z|x) = N(mu_x, sigma_x^2), the decoder p(x|z); both are learned by

@@ -23,6 +23,8 @@ class Likelihood(Part, ABC):
 
     n_outputs: int = 1
     per_feature: bool = False
+    #: Whether p(x|z) is a probability of x, and not a density.
+    is_discrete: bool = False
     shift: Tensor
 
     def build(self, sizes: Sizes, **shapes: Any) -> Self:

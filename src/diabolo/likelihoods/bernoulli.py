@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 from torch import Tensor
-from torch.distributions import Bernoulli as TorchBernoulli
-from torch.distributions import Independent
 
-from diabolo.contracts import Statistics
+from diabolo.contracts import Sizes, Statistics
+from diabolo.distributions import IndependentBernoulli
 from diabolo.likelihoods.base import Likelihood, mean_logit, refuse_where
 
 
@@ -29,20 +29,24 @@ class Bernoulli(Likelihood):
         :func:`diabolo.data.binarise`.
     """
 
+    is_discrete = True
+
     def __init__(self, *, binarise: bool = False) -> None:
         super().__init__()
         self.binarise = binarise
+
+    def build(self, sizes: Sizes, **shapes: Any) -> Self:
+        """Check the flag and make room for the shift."""
+        self.check_flag("binarise")
+        return super().build(sizes)
 
     def start(self, statistics: Statistics) -> None:
         """Start at the mean of each column."""
         self.shift.copy_(mean_logit(statistics))
 
-    def forward(self, outputs: Tensor) -> Independent:
+    def forward(self, outputs: Tensor) -> IndependentBernoulli:
         """Return the Bernoulli distributions with logits shift + outputs."""
-        logits = self.shift + self.single(outputs)
-        return Independent(
-            TorchBernoulli(logits=logits, validate_args=False), self.n_event_dims, validate_args=False
-        )
+        return IndependentBernoulli(self.shift + self.single(outputs), self.n_event_dims)
 
     def observe(self, x: Tensor) -> Tensor:
         """Return x, or binary rows drawn from it."""

@@ -26,6 +26,8 @@ class Categorical(Likelihood):
         Number of categories, the same for every column; by default the largest value plus 1.
     """
 
+    is_discrete = True
+
     def __init__(self, n_categories: int | None = None) -> None:
         super().__init__()
         self.n_categories = n_categories
@@ -37,12 +39,12 @@ class Categorical(Likelihood):
 
     def resolve(self, statistics: Statistics) -> Categorical:
         """Return the likelihood with the number of categories of the data."""
+        self._check_number_of_categories()
         return Categorical(self.n_categories or max(2, int(statistics.high.max()) + 1))
 
     def build(self, sizes: Sizes, **shapes: Any) -> Self:
         """Check the number of categories."""
-        if self.n_categories is not None and self.n_categories < 2:
-            raise ValueError(f"n_categories must be 2 or more, got {self.n_categories!r}.")
+        self._check_number_of_categories()
         return super().build(sizes)
 
     def forward(self, outputs: Tensor) -> Independent:
@@ -59,6 +61,7 @@ class Categorical(Likelihood):
 
     def check(self, x: np.ndarray, names: Sequence[str] | None = None) -> None:
         """Refuse what is not a category."""
+        self._check_number_of_categories()
         limit = np.inf if self.n_categories is None else self.n_categories
         refuse_where(
             (x < 0) | (x != np.floor(x)) | (x >= limit),
@@ -69,3 +72,7 @@ class Categorical(Likelihood):
             "raise n_categories, or use likelihood='gaussian'.",
             names=names,
         )
+
+    def _check_number_of_categories(self) -> None:
+        if self.n_categories is not None:
+            self.check_whole("n_categories", least=2)

@@ -1,7 +1,15 @@
 """What is known of a trained model, in numbers."""
 
+from diabolo.measures.annealing import (
+    AnnealedEstimate,
+    BidirectionalEstimate,
+    annealed_importance,
+    bidirectional,
+)
+from diabolo.measures.bits import bits_per_dimension, dequantise
 from diabolo.measures.compression import CompressionCurve, compression_curve
 from diabolo.measures.continuity import Continuity, latent_continuity, spherical, straight
+from diabolo.measures.diagnosis import COLLAPSE_NATS, COLLAPSE_SHARE, Diagnosis, GenerativeDiagnosis
 from diabolo.measures.diagnostics import active_units, rate_per_dimension
 from diabolo.measures.features import (
     LocalFeatures,
@@ -11,10 +19,11 @@ from diabolo.measures.features import (
     local_features,
 )
 from diabolo.measures.frechet import frechet_distance
+from diabolo.measures.gap import InferenceGap, inference_gap
 from diabolo.measures.likelihood import LikelihoodEstimate, importance_estimate
 from diabolo.measures.neighbours import NeighbourRecord, precision_recall_density_coverage
-from diabolo.measures.noise import row_noise
-from diabolo.measures.pareto import pareto_k
+from diabolo.measures.noise import RowNoise, row_noise
+from diabolo.measures.pareto import largest_k, pareto_k
 from diabolo.measures.records import DenoisingRecord, GenerativeRecord, ReconstructionRecord
 from diabolo.measures.surgery import (
     CrossEntropy,
@@ -27,28 +36,42 @@ from diabolo.measures.surgery import (
 from diabolo.measures.two_sample import TwoSample, classifier_two_sample
 
 __all__ = [
+    "AnnealedEstimate",
+    "BidirectionalEstimate",
+    "COLLAPSE_NATS",
+    "COLLAPSE_SHARE",
     "CompressionCurve",
     "Continuity",
     "CrossEntropy",
     "DenoisingRecord",
+    "Diagnosis",
+    "GenerativeDiagnosis",
     "GenerativeRecord",
+    "InferenceGap",
     "LikelihoodEstimate",
     "LocalFeatures",
     "NeighbourRecord",
     "ReconstructionRecord",
+    "RowNoise",
     "SampleQuality",
     "StandardisedRows",
     "SubsamplingDivergence",
     "Surgery",
     "TwoSample",
     "active_units",
+    "annealed_importance",
+    "bidirectional",
     "aggregate_cross_entropy",
+    "bits_per_dimension",
     "classifier_two_sample",
     "compression_curve",
+    "dequantise",
     "elbo_surgery",
     "frechet_distance",
     "importance_estimate",
+    "inference_gap",
     "judge_samples",
+    "largest_k",
     "latent_continuity",
     "local_features",
     "pareto_k",

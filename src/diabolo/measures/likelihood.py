@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,34 +12,41 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from diabolo.contracts import Evaluation, Model
-from diabolo.measures.noise import row_noise
-from diabolo.measures.pareto import LARGEST_K, pareto_k
+from diabolo.measures.noise import RowNoise
+from diabolo.measures.pareto import largest_k, pareto_k
 
-#: Values of observations that are decoded at once: a few megabytes, within the reach of a cache.
-BLOCK_VALUES = 1 << 20
 #: Draws for which the squared error of the reconstruction is measured.
 ERROR_DRAWS = 10
+# Values of observations that are decoded at once: a few megabytes, within the reach of a cache, or
+# enough to fill an accelerator.
+_BLOCK_CPU, _BLOCK_OTHER = 1 << 20, 1 << 24
+# A short row counts for as many values, because of the layers that decode it.
+_FEWEST_VALUES = 256
 
 
 @dataclass(frozen=True)
 class LikelihoodEstimate:
-    """What K draws say of each row, in nats; tensors of shape (n_rows,).
+    """What K draws say of each row, in nats; tensors of shape (n_rows,), float64 where not said otherwise.
 
     Parameters
     ----------
     log_likelihood : Tensor
-        log (1/K) sum_k p(x|z_k) p(z_k) / q(z_k|x): a lower bound of log p(x) in expectation that
-        rises with K and tends to it (Burda et al. 2016).
+        log (1/K) sum_k w_k with the weights w_k = p(x|z_k) p(z_k) / q(z_k|x): a lower bound of log p(x) in
+        expectation that rises with K and tends to it (Burda et al. 2016). It falls short by about
+        half the square of its standard error.
     standard_error : Tensor
-        Its Monte Carlo error by the delta method: the deviation of the weights over their mean and sqrt K.
+        Its Monte Carlo error by the delta method: the deviation of the weights over their mean and
+        sqrt K, that is sqrt((K sum_k v_k^2 - 1) / (K - 1)) for normalised weights v. NaN for one draw.
+        It sees only the weights that were drawn: where Pareto-k is large it is too small.
     effective_sample_size : Tensor
-        1 / sum_k of the squared normalised weights, from 1 to K.
+        1 / sum_k v_k^2, from 1 to K.
     pareto_k : Tensor
         Shape of the tail of the weights; see :func:`diabolo.measures.pareto_k`.
     distortion, rate : Tensor
         -E_q log p(x|z) over the same draws, and KL(q(z|x) || p(z)).
     squared_error : Tensor
-        Squared error of the reconstruction, summed over values and averaged over a few draws.
+        Squared error of the reconstruction, summed over values and averaged over the first draws
+        (10 at most), in the precision of x.
     n_draws : int
         K.
     kl_is_exact : bool
@@ -58,32 +66,46 @@ class LikelihoodEstimate:
     @property
     def mean(self) -> float:
         """Mean of the estimates over rows, in nats per row."""
-        return float(self.log_likelihood.double().mean())
+        return float(self.log_likelihood.mean())
 
     @property
     def standard_error_rows(self) -> float:
-        """Standard error of the mean that comes from the choice of rows; NaN for one row."""
+        """Standard error of the mean as an estimate for the population that the rows come from.
+
+        The deviation of the estimates over the square root of the number of rows, which holds the
+        error of the draws too; NaN for one row.
+        """
         n = len(self.log_likelihood)
-        return float(self.log_likelihood.double().std()) / math.sqrt(n) if n > 1 else math.nan
+        return float(self.log_likelihood.std()) / math.sqrt(n) if n > 1 else math.nan
 
     @property
     def standard_error_draws(self) -> float:
-        """Standard error of the mean that comes from the draws: other noise, the same rows."""
-        return float(self.standard_error.double().square().sum().sqrt()) / len(self.standard_error)
+        """Standard error of the mean for these very rows: what other draws would change.
+
+        sqrt(sum_i s_i^2) / n for the errors s_i of n rows whose draws are independent, as they are
+        unless rows are equal.
+        """
+        return float(self.standard_error.square().sum().sqrt()) / len(self.standard_error)
 
     def unreliable_rows(self) -> list[int]:
-        """Return the rows whose weights may have no finite variance (Pareto-k above 0.7, Vehtari et al. 2024)."""
-        return torch.nonzero(self.pareto_k > LARGEST_K).flatten().tolist()
+        """Return the rows whose weights may have no finite variance, or whose estimate is not finite.
+
+        Pareto-k is above min(1 - 1 / log10 K, 0.7) (Vehtari et al. 2024). Below 25 draws there is no k.
+        """
+        wild = self.pareto_k > largest_k(self.n_draws)
+        return torch.nonzero(wild | ~self.log_likelihood.isfinite()).flatten().tolist()
 
     def warning(self) -> str:
         """Return a sentence that names the unreliable rows; empty when there are none."""
         rows = self.unreliable_rows()
         if not rows:
             return ""
-        shown = ", ".join(str(row) for row in rows[:10]) + (", ..." if len(rows) > 10 else "")
+        shown = ", ".join(str(row) for row in rows[:10]) + (
+            f" and {len(rows) - 10} more" if len(rows) > 10 else ""
+        )
         return (
             f"the importance weights of {len(rows)} of {len(self.pareto_k)} rows may have no finite variance "
-            f"(Pareto-k above {LARGEST_K}), so their log p(x) may be too low by more than the "
+            f"(Pareto-k above {largest_k(self.n_draws):.2g}), so their log p(x) may be too low by more than the "
             f"standard error says: rows {shown}. Use more draws, or annealed_importance for these rows."
         )
 
@@ -97,11 +119,13 @@ def importance_estimate(
     seed: int = 0,
     rows: np.ndarray | None = None,
     prior: Distribution | None = None,
+    block_values: int | None = None,
 ) -> LikelihoodEstimate:
     """Estimate log p(x) of each row with codes drawn from its posterior, in bounded memory.
 
-    The draws of a row come from a stream keyed by ``seed`` and its own values: numbers do not depend
-    on the order, on the other rows or on the size of the blocks.
+    The draws of a row come from a stream keyed by ``seed`` and its own values: up to rounding, numbers
+    do not depend on the order, on the other rows or on the size of the blocks, and the first draws
+    do not depend on how many there are. Of all draws only the log-weights of a block of rows are kept.
 
     Parameters
     ----------
@@ -116,40 +140,83 @@ def importance_estimate(
     rows : array of shape (n_rows, ...), optional
         What keys the noise of each row, x itself by default.
     prior : Distribution, optional
-        What stands as p(z) in place of the model's.
+        What stands as p(z) in place of the model's; batch shape ().
+    block_values : int, optional
+        Values of observations that are decoded at once; by default what suits the device.
+
+    Raises
+    ------
+    ValueError
+        If the model has no prior or a posterior without a density, if there is no draw, or if
+        ``rows`` has another length than x.
     """
+    if n_draws < 1:
+        raise ValueError(
+            f"n_draws must be the number of importance draws for each row, at least 1, got {n_draws!r}."
+        )
     keys = x.cpu().numpy() if rows is None else rows
+    if len(keys) != len(x):
+        raise ValueError(
+            f"rows must key the noise of each row of x: x has {len(x)} rows, rows has {len(keys)}."
+        )
+    if block_values is None:
+        block_values = _BLOCK_CPU if x.device.type == "cpu" else _BLOCK_OTHER
+    block_codes = max(1, block_values // max(_FEWEST_VALUES, x[0].numel()))
     prior = prior if prior is not None else model.latent_prior()
-    rows_at_once = max(1, BLOCK_VALUES // (x[0].numel() * n_draws))
+    rows_at_once = max(1, block_codes // n_draws)
     blocks = [slice(start, start + rows_at_once) for start in range(0, len(x), rows_at_once)]
-    parts = [_estimate(model, x[block], keys[block], n_draws, seed, prior) for block in blocks]
-    fields = [torch.cat(field) for field in zip(*parts, strict=True)]
-    q = model.encode(x[:1])
-    exact = Evaluation(x[:1], q.mean[None], q, prior, model.decode(q.mean[None])).kl_is_exact
-    log_likelihood, error, size, k, distortion, rate, squared = fields
-    return LikelihoodEstimate(
-        log_likelihood, error, size, k, distortion, rate, squared, n_draws=n_draws, kl_is_exact=exact
-    )
+    parts = [_estimate(model, x[b], keys[b], seed, prior, _even(n_draws, block_codes)) for b in blocks]
+    names = [f.name for f in fields(LikelihoodEstimate) if isinstance(getattr(parts[0], f.name), Tensor)]
+    joined: dict[str, Any] = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
+    return replace(parts[0], **joined)
+
+
+def _even(n: int, largest: int) -> list[int]:
+    """Split a number into near-equal ones that are not above ``largest``."""
+    pieces = math.ceil(n / largest)
+    return [n // pieces + (i < n % pieces) for i in range(pieces)]
 
 
 def _estimate(
-    model: Model, x: Tensor, keys: np.ndarray, n_draws: int, seed: int, prior: Distribution | None
-) -> tuple[Tensor, ...]:
-    """Return the fields of the estimate for a block of rows, its draws in blocks too."""
+    model: Model, x: Tensor, keys: np.ndarray, seed: int, prior: Distribution | None, blocks: list[int]
+) -> LikelihoodEstimate:
+    """Return the estimate for a few rows, whose draws come in blocks of the given numbers."""
     q = model.encode(x)
-    noise = torch.from_numpy(row_noise(keys, seed, n_draws, q.mean.shape[-1])).to(x.device, x.dtype)
-    log_px, log_weight, rate = [], [], x.new_zeros(len(x))
-    for part in noise.split(max(1, BLOCK_VALUES // x.numel())):
-        z = model.draw(q, part)
+    noise = RowNoise(keys, seed, q.event_shape[-1])
+    n_draws = sum(blocks)
+    n_errors = min(ERROR_DRAWS, n_draws)
+    log_weights = x.new_empty(n_draws, len(x))
+    distortion, rate = x.new_zeros(2, len(x), dtype=torch.float64)
+    squared_error = x.new_zeros(len(x))
+    done = 0
+    for n in blocks:
+        z = model.draw(q, torch.from_numpy(noise.draw(n)).to(x))
         e = Evaluation(x, z, q, prior, model.decode(z))
-        log_px.append(e.log_px)
-        log_weight.append(e.log_weight)
-        rate = rate + e.rate * (len(part) / n_draws)
-    few = model.decode(model.draw(q, noise[:ERROR_DRAWS]))
-    error = (model.point(few) - x).square().flatten(2).sum(-1).mean(0)
-    w = torch.cat(log_weight)
-    share = w.double().softmax(0).square().sum(0)  # 1 / effective sample size
-    spread = ((n_draws * share - 1).clamp(min=0) / max(n_draws - 1, 1)).sqrt()
-    spread = spread if n_draws > 1 else torch.full_like(spread, math.nan)
-    log_likelihood = w.logsumexp(0) - math.log(n_draws)
-    return log_likelihood, spread, 1 / share, pareto_k(w), -torch.cat(log_px).mean(0), rate, error
+        log_weights[done : done + n] = e.log_weight
+        distortion += e.distortion * n / n_draws
+        rate += e.rate * n / n_draws
+        if done < n_errors:
+            error = model.point(model.decode(z[: n_errors - done])) - x
+            squared_error += error.square().flatten(2).sum((0, 2)) / n_errors
+        done += n
+    log_likelihood, standard_error, effective_sample_size = _moments(log_weights.double())
+    return LikelihoodEstimate(
+        log_likelihood,
+        standard_error,
+        effective_sample_size,
+        pareto_k(log_weights),
+        distortion,
+        rate,
+        squared_error,
+        n_draws,
+        e.kl_is_exact,
+    )
+
+
+def _moments(log_weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the logarithm of the mean weight, its standard error and the effective sample size."""
+    n = len(log_weights)
+    share = log_weights.softmax(0)
+    # K sum_k (v_k - 1/K)^2 = K sum_k v_k^2 - 1, without the cancellation of equal weights
+    variance = n * (share - 1 / n).square().sum(0) / (n - 1) if n > 1 else torch.full_like(share[0], math.nan)
+    return log_weights.logsumexp(0) - math.log(n), variance.sqrt(), 1 / share.square().sum(0)

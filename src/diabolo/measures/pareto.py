@@ -44,7 +44,7 @@ def pareto_k(log_weights: Tensor) -> Tensor:
     Returns
     -------
     Tensor of shape (n_rows,), float64
-        NaN when the tail has fewer than 5 draws (K up to 20), and where a weight is not a number or
+        NaN when the tail has fewer than 5 draws (K below 25), and where a weight is not a number or
         all are 0; minus infinity for weights that are equal up to rounding.
 
     Examples
@@ -56,7 +56,7 @@ def pareto_k(log_weights: Tensor) -> Tensor:
     True
     """
     n_draws = len(log_weights)
-    n_tail = math.ceil(min(0.2 * n_draws, 3 * math.sqrt(n_draws)))
+    n_tail = min(n_draws // 5, int(3 * math.sqrt(n_draws)))
     if n_tail < _FEWEST_IN_THE_TAIL:
         return log_weights.new_full(log_weights.shape[1:], math.nan, dtype=torch.float64)
     log_tail = log_weights.topk(n_tail + 1, dim=0).values.flip(0).double()

@@ -31,5 +31,8 @@ class Conv1d(ConvolutionalNetwork):
 
     def layers(self, shape: tuple[int, ...]) -> list[Layer]:
         """Return one stride-2 layer for each entry of ``channels``."""
-        channels = self.channels or tuple(min(16 << i, 128) for i in range(halvings(shape, 8)))
+        self.check_convolutions()
+        channels = self.channels
+        if channels is None:
+            channels = tuple(min(16 << i, 128) for i in range(halvings(shape, 8)))
         return [Layer(c, self.kernel_size, 2) for c in channels]

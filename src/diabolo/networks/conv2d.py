@@ -37,5 +37,8 @@ class Conv2d(ConvolutionalNetwork):
 
     def layers(self, shape: tuple[int, ...]) -> list[Layer]:
         """Return one stride-2 layer for each entry of ``channels``."""
-        channels = self.channels or tuple(min(32 << i, 256) for i in range(halvings(shape, 4)))
+        self.check_convolutions()
+        channels = self.channels
+        if channels is None:
+            channels = tuple(min(32 << i, 256) for i in range(halvings(shape, 4)))
         return [Layer(c, self.kernel_size, 2) for c in channels]

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from diabolo.networks.base import Network, activation_module
+from diabolo.networks.base import ACTIVATIONS, Network, activation_module
 
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d}
 _TRANSPOSED: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
@@ -91,11 +91,20 @@ class Upward(nn.Module):
 class ConvolutionalNetwork(Network):
     """A stack of strided convolutions and its mirror; subclasses say which layers."""
 
+    channels: tuple[int, ...] | None = None
+    kernel_size: int
     activation: str = "relu"
 
     def layers(self, shape: tuple[int, ...]) -> list[Layer]:
         """Return the encoder's convolutions for a map of the given shape."""
         raise NotImplementedError
+
+    def check_convolutions(self) -> None:
+        """Refuse channels, kernels and activations that mean nothing."""
+        if self.channels is not None:
+            self.check_wholes("channels", fewest=1)
+        self.check_whole("kernel_size")
+        self.check_choice("activation", ACTIVATIONS)
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         """Return the shapes of the maps, from x to the features, without channels."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Real
-
 from torch import Tensor
 
 from diabolo.contracts import Evaluation, Model, Objective, Schedule
-from diabolo.objectives.base import check_draws, weight_at
+from diabolo.objectives.base import weight_at
 
 
 class Capacity(Objective):
@@ -35,13 +33,10 @@ class Capacity(Objective):
         """Refuse a capacity or a gamma below 0, and a model without densities."""
         if isinstance(self.capacity, Schedule):
             self.capacity.check()
-        elif not (isinstance(self.capacity, Real) and self.capacity >= 0):
-            raise ValueError(
-                f"capacity must be a number of nats, 0 or more, or a schedule, got {self.capacity!r}."
-            )
-        if not (isinstance(self.gamma, Real) and self.gamma > 0):
-            raise ValueError(f"gamma must be a number above 0, got {self.gamma!r}.")
-        check_draws(self.n_draws)
+        else:
+            self.check_number("capacity", "a number of nats, 0 or more, or a schedule", least=0)
+        self.check_number("gamma", "a number above 0", above=0)
+        self.check_whole("n_draws")
         super().check(model)
 
     def forward(self, evaluation: Evaluation, progress: float = 1.0) -> dict[str, Tensor]:

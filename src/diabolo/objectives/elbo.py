@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Literal
 
 from torch import Tensor
 
 from diabolo.contracts import Evaluation, Model, Objective, Schedule
 from diabolo.distributions import detached, rate_of_dimensions
-from diabolo.objectives.base import check_choice, check_draws, weight_at
+from diabolo.objectives.base import weight_at
 
 
 class ELBO(Objective):
@@ -50,17 +49,14 @@ class ELBO(Objective):
         self.free_bits = free_bits
 
     def check(self, model: Model) -> None:
-        """Refuse a weight below 0, and a model without densities."""
+        """Refuse hyper-parameters that mean nothing, and a model without densities."""
         if isinstance(self.beta, Schedule):
             self.beta.check()
-        elif not (isinstance(self.beta, Real) and self.beta >= 0):
-            raise ValueError(
-                f"beta must be a number, 0 or more (1 is the true ELBO), or a schedule, got {self.beta!r}."
-            )
-        check_draws(self.n_draws)
-        check_choice("gradient", self.gradient, ("reparametrised", "sticking_the_landing"))
-        if not (isinstance(self.free_bits, Real) and self.free_bits >= 0):
-            raise ValueError(f"free_bits must be a number of nats, 0 or more, got {self.free_bits!r}.")
+        else:
+            self.check_number("beta", "a number, 0 or more (1 is the true ELBO), or a schedule", least=0)
+        self.check_whole("n_draws")
+        self.check_choice("gradient", ("reparametrised", "sticking_the_landing"))
+        self.check_number("free_bits", "a number of nats, 0 or more", least=0)
         if self.free_bits and self.gradient != "reparametrised":
             raise ValueError(
                 "free_bits needs the rate in closed form: use gradient='reparametrised' with it."

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from diabolo.contracts import Evaluation, Model, Objective
 from diabolo.distributions import detached
-from diabolo.objectives.base import check_choice, check_draws
 
 
 class ImportanceWeighted(Objective):
@@ -41,8 +40,8 @@ class ImportanceWeighted(Objective):
 
     def check(self, model: Model) -> None:
         """Refuse a model without densities."""
-        check_draws(self.n_draws)
-        check_choice("gradient", self.gradient, ("doubly_reparametrised", "reparametrised"))
+        self.check_whole("n_draws")
+        self.check_choice("gradient", ("doubly_reparametrised", "reparametrised"))
         super().check(model)
 
     def forward(self, evaluation: Evaluation, progress: float = 1.0) -> dict[str, Tensor]:

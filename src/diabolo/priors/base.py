@@ -15,6 +15,9 @@ from diabolo.contracts import Part
 class Prior(Part, ABC):
     """A module whose call returns p(z), a distribution with event shape (n_components,)."""
 
+    #: Whether it has no density before ``fit``, so that a model cannot be trained with it.
+    needs_fit: bool = False
+
     @abstractmethod
     def forward(self, encode: Callable[[Tensor], Distribution]) -> Distribution:
         """Return p(z), batch shape ().

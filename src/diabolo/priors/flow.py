@@ -78,10 +78,12 @@ class Flow(Prior):
 
     def build(self, sizes: Sizes, **shapes: Any) -> Self:
         """Make T for ``sizes.n_components`` dimensions."""
-        if self.kind not in _KINDS:
-            raise ValueError(f"kind (of the flow) must be one of {tuple(_KINDS)}, got {self.kind!r}.")
-        if self.n_transforms < 1:
-            raise ValueError(f"n_transforms (of the flow) must be 1 or more, got {self.n_transforms!r}.")
+        self.check_choice("kind", _KINDS)
+        self.check_wholes("hidden")
+        for name in ("n_transforms", "n_steps", "batch_size"):
+            self.check_whole(name)
+        self.check_number("learning_rate", "a number above 0", above=0)
+        self.check_whole("seed", least=0)
         self.n_components = sizes.n_components
         self.transform = self._near_identity()
         self.register_buffer("mean", torch.zeros(sizes.n_components))

@@ -42,10 +42,9 @@ class GaussianMixture(FittedPrior):
 
     def build(self, sizes: Sizes, **shapes: Any) -> Self:
         """Make room for weights, means, and deviations or Cholesky factors."""
-        if self.n_modes < 1:
-            raise ValueError(f"n_modes must be 1 or more, got {self.n_modes!r}.")
-        if self.covariance not in ("full", "diagonal"):
-            raise ValueError(f"covariance must be 'full' or 'diagonal', got {self.covariance!r}.")
+        self.check_whole("n_modes")
+        self.check_choice("covariance", ("full", "diagonal"))
+        self.check_whole("seed", least=0)
         super().build(sizes)
         n, d = self.n_modes, sizes.n_components
         self.register_buffer("log_weights", torch.zeros(n))

@@ -71,8 +71,12 @@ class SecondStage(Prior):
                 f"model (of the second stage) must be a Model with a density, such as a VAE, got {self.model!r}: "
                 "give a LatentModel with posterior=DiagonalGaussian() and prior=StandardNormal()."
             )
-        if self.n_draws < 1:
-            raise ValueError(f"n_draws (of the second stage) must be 1 or more, got {self.n_draws!r}.")
+        if self.n_components is not None:
+            self.check_whole("n_components")
+        for name in ("n_draws", "n_steps", "batch_size"):
+            self.check_whole(name)
+        self.check_number("learning_rate", "a number above 0", above=0)
+        self.check_whole("seed", least=0)
         d = sizes.n_components
         self.inner_sizes = Sizes(
             event=(d,), n_components=d if self.n_components is None else self.n_components

@@ -43,8 +43,7 @@ class VampPrior(Prior):
 
     def build(self, sizes: Sizes, **shapes: Any) -> Self:
         """Make the pseudo-inputs."""
-        if self.n_pseudo < 1:
-            raise ValueError(f"n_pseudo must be 1 or more, got {self.n_pseudo!r}.")
+        self.check_whole("n_pseudo")
         self.register_buffer("shift", torch.zeros(sizes.event))
         self.register_buffer("unit", torch.ones(sizes.event))
         self.register_buffer("low", torch.full(sizes.event, -math.inf))

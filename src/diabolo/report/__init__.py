@@ -1,6 +1,7 @@
 """Pictures of what a model has learned, each a Matplotlib figure, and a page that holds them all."""
 
 from diabolo.report.compression import plot_compression
+from diabolo.report.diagnosis import plot_continuity, plot_surgery
 from diabolo.report.latent import plot_latent, plot_rates
 from diabolo.report.learning import plot_history
 from diabolo.report.observations import plot_denoising, plot_features, plot_reconstructions, plot_samples
@@ -11,6 +12,7 @@ from diabolo.report.write import write_report
 __all__ = [
     "View",
     "plot_compression",
+    "plot_continuity",
     "plot_denoising",
     "plot_features",
     "plot_history",
@@ -19,6 +21,7 @@ __all__ = [
     "plot_rates",
     "plot_reconstructions",
     "plot_samples",
+    "plot_surgery",
     "plot_traversal",
     "write_report",
 ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from diabolo.report import compression, latent, learning, observations, paths
+from diabolo.report import compression, diagnosis, latent, learning, observations, paths
 from diabolo.report.numbers import plain
 from diabolo.report.view import View, spaced
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FEWEST_FOR_A_MAP = 200
+_FEWEST_TO_DIAGNOSE = 50
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class Material:
 
     @property
     def generative(self) -> bool:
-        """Whether codes can be drawn."""
-        return hasattr(self.estimator, "sample")
+        """Whether each row has a distribution of codes."""
+        return hasattr(self.estimator, "sample_codes")
 
     @property
     def rows(self) -> str:
@@ -98,7 +100,7 @@ class Material:
 
 def all_sections(material: Material) -> list[Section]:
     """Return every section that the estimator has something to show in, in reading order."""
-    makers = (_learning, _reconstruction, _denoising, _samples, _latent, _paths, _compression)
+    makers = (_learning, _reconstruction, _denoising, _samples, _latent, _diagnosis, _paths, _compression)
     return [section for maker in makers if (section := maker(material)) is not None]
 
 
@@ -241,6 +243,40 @@ def _latent(m: Material) -> Section:
     return Section(
         "Codes", panels, "z = E(x)" if not m.generative else "q(z|x) = N(μ<sub>x</sub>, σ<sub>x</sub>²)"
     )
+
+
+def _diagnosis(m: Material) -> Section | None:
+    rows = m.test if len(m.test) >= _FEWEST_TO_DIAGNOSE else m.train
+    if len(rows) < _FEWEST_TO_DIAGNOSE:
+        return None
+    found = m.estimator.diagnose(rows)
+    sentences = " ".join(sentence[0].upper() + sentence[1:] for sentence in map(escape, found.findings))
+    panels = []
+    if m.generative:
+        panels.append(
+            Panel(
+                diagnosis.plot_surgery(found.surgery),
+                "The rate, taken apart",
+                "The mean KL(q(z|x) ‖ p(z)) of the training rows is what the codes tell of the row (mutual information, "
+                "at most ln n for n rows) and what all codes together are away from the prior: dependence between "
+                "dimensions (total correlation), and each dimension by itself. A classifier tells codes from draws of "
+                f"the prior with an area under the curve of {found.prior_test.auc:.2f} (two halves of the codes: "
+                f"{found.prior_test.floor:.2f}; 0.5 cannot be told apart).",
+            )
+        )
+    panels.append(
+        Panel(
+            diagnosis.plot_continuity(found.continuity),
+            "Holes between codes",
+            "How often the straight line between two codes is where hardly any code lies: below the density that "
+            f"{found.continuity.quantile:.0%} of codes themselves fall under.",
+        )
+    )
+    panels[0] = replace(panels[0], caption=f"{panels[0].caption} <b>{sentences or 'Nothing stands out.'}</b>")
+    formula = (
+        "rate = I<sub>q</sub>(x; z) + KL(q(z) ‖ p(z)) &emsp; q(z) = (1/n) Σᵢ q(z|xᵢ)" if m.generative else ""
+    )
+    return Section("What the latent space holds", panels, formula)
 
 
 def _paths(m: Material) -> Section | None:

@@ -83,8 +83,8 @@ def bare(axes: Axes, title: str = "") -> Axes:
     return axes
 
 
-def legend(axes: Axes, **more: Any) -> None:
-    """Add a legend without a frame."""
+def legend(axes: Axes | Figure, **more: Any) -> None:
+    """Add a legend without a frame, to axes or to a whole figure."""
     options: dict[str, Any] = {
         "frameon": False,
         "fontsize": _SIZE - 0.5,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 
 from diabolo.contracts import Schedule
 
@@ -45,18 +44,10 @@ class Controlled(Schedule):
 
     def check(self) -> None:
         """Refuse a target of 0 or less, gains below 0 and bounds in the wrong order."""
-        numbers = (self.target_rate, self.proportional, self.integral, self.lowest, self.highest)
-        sound = all(isinstance(n, Real) and math.isfinite(float(n)) for n in numbers)
-        if not (
-            sound
-            and self.target_rate > 0
-            and min(self.proportional, self.integral) >= 0
-            and 0 <= self.lowest < self.highest
-        ):
-            raise ValueError(
-                "a controlled schedule needs a target_rate above 0, gains of 0 or more and 0 <= lowest < highest, "
-                f"got {self!r}."
-            )
+        self.check_number("target_rate", "a number of nats above 0", above=0)
+        for name in ("proportional", "integral", "lowest"):
+            self.check_number(name, "a number, 0 or more", least=0)
+        self.check_number("highest", "a number above lowest", above=self.lowest)
 
     def forward(self, progress: float, rate: float | None = None) -> float:
         """Return the weight, after a step of the controller while training."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from diabolo.contracts import Schedule
-from diabolo.schedules.base import check_ramp
 
 
 class Cosine(Schedule):
@@ -35,7 +34,9 @@ class Cosine(Schedule):
 
     def check(self) -> None:
         """Refuse weights below 0 and a share outside (0, 1]."""
-        check_ramp(self, self.share, self.initial, self.final)
+        for name in ("final", "initial"):
+            self.check_number(name, "a number, 0 or more", least=0)
+        self.check_share("share")
 
     def forward(self, progress: float, rate: float | None = None) -> float:
         """Return the weight at ``progress``."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 from diabolo.contracts import Schedule
-from diabolo.schedules.base import check_ramp
 
 
 class Cyclical(Schedule):
@@ -42,9 +39,10 @@ class Cyclical(Schedule):
 
     def check(self) -> None:
         """Refuse weights below 0, a share outside (0, 1] and fewer than one cycle."""
-        check_ramp(self, self.share, self.initial, self.final)
-        if not (isinstance(self.n_cycles, Integral) and int(self.n_cycles) >= 1):
-            raise ValueError(f"n_cycles must be a whole number, 1 or more, got {self.n_cycles!r}.")
+        for name in ("final", "initial"):
+            self.check_number(name, "a number, 0 or more", least=0)
+        self.check_share("share")
+        self.check_whole("n_cycles")
 
     def forward(self, progress: float, rate: float | None = None) -> float:
         """Return the weight at ``progress``; the training ends at ``final``."""

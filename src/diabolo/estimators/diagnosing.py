@@ -1,0 +1,108 @@
+"""What the latent space of a VAE holds."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from diabolo.contracts import Schedule, Sizes, Statistics
+from diabolo.estimators.scoring import ScoringEstimator
+from diabolo.likelihoods import Gaussian
+from diabolo.measures import (
+    COLLAPSE_NATS,
+    COLLAPSE_SHARE,
+    GenerativeDiagnosis,
+    active_units,
+    aggregate_cross_entropy,
+    classifier_two_sample,
+    elbo_surgery,
+    importance_estimate,
+    latent_continuity,
+    rate_per_dimension,
+)
+from diabolo.models import LatentModel
+from diabolo.training import seeded
+
+_PRIOR_DRAWS = 2_000
+_ELBO_DRAWS = 10
+
+
+class DiagnosingEstimator(ScoringEstimator):
+    """An estimator that says what its codes carry, and where they lie."""
+
+    beta: float | Schedule
+
+    def diagnose(
+        self, X: ArrayLike, *, path: Literal["straight", "spherical"] = "straight", max_rows: int = 10_000
+    ) -> GenerativeDiagnosis:
+        """Say what the latent space holds: rates, collapse, the rate taken apart, holes; in numbers and words.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+            Rows, 50 or more, preferably such as training has not seen.
+        path : {"straight", "spherical"}
+            The paths between codes on which holes are looked for.
+        max_rows : int
+            Training rows that the rate is taken apart for; all kept ones stand in the mixture.
+
+        Returns
+        -------
+        GenerativeDiagnosis
+            Prints as text, ``.findings`` are its sentences, ``.as_dict()`` its numbers.
+        """
+        check_is_fitted(self)
+        array = self._check_X(X, reset=False)
+        model, dtype = self._model_for(array.dtype)
+        x = self._tensor(array, dtype)
+        q, p = self._posterior(model, x), self._latent(model, "prior")
+        aggregate = self._mixture(model)
+        estimate = importance_estimate(model, x, _ELBO_DRAWS, seed=self.seed_, rows=array)
+        rates = rate_per_dimension(q, p).double()
+        with torch.inference_mode(), seeded(self._draw_seed(None)):
+            codes = model.draw(q, torch.randn_like(q.mean))
+            from_prior, from_aggregate = p.sample((_PRIOR_DRAWS,)), aggregate.sample((_PRIOR_DRAWS,))
+        below = (rates < COLLAPSE_NATS).double().mean(0) >= 1 - COLLAPSE_SHARE
+        return GenerativeDiagnosis(
+            n_rows=len(array),
+            n_components=self.n_components,
+            constant_dimensions=(),
+            continuity=latent_continuity(codes, path=path, prior_codes=from_prior, seed=self.seed_),
+            elbo=-float((estimate.distortion + estimate.rate).double().mean()),
+            rate=float(estimate.rate.double().mean()),
+            rate_per_dimension=tuple(rates.mean(0).tolist()),
+            active_units=active_units(q.mean),
+            collapsed=tuple(torch.nonzero(below).flatten().tolist()),
+            effective_beta=self._effective_beta(model),
+            baseline=_baseline(model, x),
+            surgery=elbo_surgery(aggregate, p, max_rows=max_rows, seed=self.seed_),
+            aggregate_cross_entropy=aggregate_cross_entropy(aggregate, q, seed=self.seed_),
+            prior_test=classifier_two_sample(
+                from_aggregate.cpu().numpy(), from_prior.cpu().numpy(), seed=self.seed_
+            ),
+        )
+
+    def _effective_beta(self, model: LatentModel) -> float:
+        objective: Any = self._objective()
+        weight = getattr(objective, "beta", 1.0)
+        beta = float(weight(1.0) if isinstance(weight, Schedule) else weight)
+        likelihood: Any = model.likelihood
+        if not isinstance(likelihood, Gaussian):
+            return beta
+        return beta * float((likelihood.scales() / likelihood.unit).detach().square().mean())
+
+
+@torch.inference_mode()
+def _baseline(model: LatentModel, x: Tensor) -> float:
+    """Return the mean log p(x) of the model's likelihood when the decoder says nothing, about the rows' own means."""
+    likelihood: Any = clone(model.likelihood)
+    statistics = Statistics.of(x, scale="column" if likelihood.per_feature else "global")
+    likelihood = likelihood.resolve(statistics).build(Sizes(tuple(x.shape[1:]), 1)).to(x.device, x.dtype)
+    likelihood.start(statistics)
+    silent = x.new_zeros((1, likelihood.n_outputs, *x.shape[1:]))
+    return float(likelihood(silent).log_prob(x).double().mean())
