@@ -23,12 +23,13 @@ FOLDER = Path(__file__).parent / "measured"
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table: how it is measured, for a seed, and what is wanted."""
+    """One row of a table: how it is measured, for a seed, what is wanted, and the machine it is for."""
 
     name: str
     measure: Callable[[int], dict[str, Any]]
     wanted: str
     seeds: int = 3
+    tier: str = "cpu"
 
 
 class Ledger:
@@ -42,13 +43,13 @@ class Ledger:
         """Return what has been measured."""
         return [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
 
-    def run(self, only: list[str] | None, seeds: int | None, first_seed: int) -> None:
-        """Measure what is missing, seed by seed, row by row; rows by parts of their names."""
+    def run(self, only: list[str] | None, seeds: int | None, first_seed: int, tier: str) -> None:
+        """Measure what is missing, seed by seed, row by row; rows of a tier, by parts of their names."""
         FOLDER.mkdir(exist_ok=True)
         for seed in range(first_seed, first_seed + (seeds or max(row.seeds for row in self.rows))):
             for row in self.rows:
                 unwanted = seeds is None and seed >= row.seeds
-                if unwanted or (only and not any(part in row.name for part in only)):
+                if unwanted or row.tier != tier or (only and not any(part in row.name for part in only)):
                     continue
                 if any(entry["row"] == row.name and entry["seed"] == seed for entry in self.entries()):
                     continue
@@ -96,13 +97,15 @@ class Ledger:
         parser.add_argument("--seeds", type=int, help="seeds for each row; each row's own number by default")
         parser.add_argument("--first-seed", type=int, default=0)
         parser.add_argument("--rows", nargs="*", help="parts of the names of the rows to run")
+        tiers = sorted({row.tier for row in self.rows})
+        parser.add_argument("--tier", choices=tiers, default="cpu", help="the machine whose rows are run")
         parser.add_argument("--table", action="store_true", help="print what has been measured and stop")
         asked = parser.parse_args()
         if not asked.table:
             if "DIABOLO_DATA" not in os.environ:
                 parser.error("set DIABOLO_DATA to the folder that holds the data (mnist_train.npz, ...)")
             warnings.simplefilter("ignore", UserWarning)
-            self.run(asked.rows, asked.seeds, asked.first_seed)
+            self.run(asked.rows, asked.seeds, asked.first_seed, asked.tier)
         print(self.table())
 
 
