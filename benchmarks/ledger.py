@@ -87,7 +87,7 @@ class Ledger:
                 values = [entry["result"][key] for entry in results]
                 spread = f" ({statistics.stdev(values):.2g})" if len(values) > 1 else ""
                 cells.append(f"{key} {statistics.mean(values):.5g}{spread}")
-            seeds = ", ".join(str(entry["seed"]) for entry in results)
+            seeds = ", ".join(sorted(str(entry["seed"]) for entry in results))
             lines.append(f"| {row.name} | {row.wanted} | {'; '.join(cells)} | {seeds} |")
         return "\n".join(lines)
 
