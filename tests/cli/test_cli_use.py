@@ -98,17 +98,52 @@ def test_sample_needs_a_prior(typed, places):
         said = typed("sample", places / model)
         assert said.code == 2
         assert "--model vae" in said.err
-        assert "fit_prior" in typed("sample", places / model, "--latent", "ex_post").err
+        assert "diabolo fit-prior" in typed("sample", places / model, "--latent", "ex_post").err
     assert 'Did you mean "aggregate"?' in typed("sample", places / "vae", "--latent", "agregate").err
 
 
-def test_samples_of_a_density_that_was_fitted_afterwards(typed, places, tmp_path):
-    estimator = diabolo.load(places / "ae/model.diabolo").fit_prior(images(places), "gaussian")
-    path = estimator.save(tmp_path / "generating.diabolo")
-    words = ("sample", path, "-n", 4, "--latent", "ex_post", "--observation", "mean", "--seed", 1)
+def test_a_density_fitted_afterwards_samples_and_scores(typed, places, tmp_path):
+    said = typed(
+        "fit-prior", places / "vae", "--prior", "gaussian", "--out", tmp_path / "v.diabolo", "--json"
+    )
+    assert said.json() == {"out": str(tmp_path / "v.diabolo"), "prior": "FittedGaussian()", "n_codes": 108}
+    given = ("fit-prior", places / "ae", places / "images.npy", "--prior", "gaussian", "--seed", 3)
+    assert typed(*given, "--out", tmp_path / "a.diabolo").out.endswith("use it with --latent ex_post\n")
+    estimator = diabolo.load(places / "ae/model.diabolo").fit_prior(
+        images(places), "gaussian", random_state=3
+    )
+    words = (
+        "sample",
+        tmp_path / "a.diabolo",
+        "-n",
+        4,
+        "--latent",
+        "ex_post",
+        "--observation",
+        "mean",
+        "--seed",
+        1,
+    )
     assert typed(*words, "--out", tmp_path / "S.npy").code == 0
     want = estimator.sample(4, random_state=1)
     np.testing.assert_allclose(np.load(tmp_path / "S.npy"), want, rtol=1e-6)
+    judged = typed(
+        "evaluate", tmp_path / "v.diabolo", places / "images.npy", "--latent", "ex_post", "--json"
+    ).json()
+    record = diabolo.load(tmp_path / "v.diabolo").evaluate(images(places), latent="ex_post")
+    assert (judged["log_likelihood"], judged["latent"]) == (record.log_likelihood, "ex_post")
+    assert "--latent is for a VAE" in typed("evaluate", places / "ae", "--latent", "prior").err
+
+
+def test_diagnose_says_what_the_estimator_says(typed, places):
+    found = diabolo.load(places / "vae/model.diabolo").diagnose(images(places))
+    said = typed("diagnose", places / "vae", places / "images.npy")
+    assert said.out.startswith("measured on all 120 rows of images\n  120 rows, 3 components\n")
+    facts = typed("diagnose", places / "vae", places / "images.npy", "--json").json()
+    assert facts["surgery"]["mutual_information"] == found.surgery.mutual_information
+    assert facts["findings"] == list(found.findings)
+    assert "effective_beta" not in typed("diagnose", places / "ae", places / "images.npy", "--json").json()
+    assert "at least 50 codes, got 12" in typed("diagnose", places / "vae").err  # it held out 12
 
 
 def test_interpolate(typed, places, tmp_path):

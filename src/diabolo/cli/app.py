@@ -38,8 +38,13 @@ COMMANDS = {
     ),
     "sample": Command(
         "generate:sample",
-        "Generate new rows with a VAE.",
+        "Generate new rows.",
         "diabolo sample runs/x -n 64 --latent aggregate --out samples.png",
+    ),
+    "fit-prior": Command(
+        "generate:fit_prior",
+        "Fit a density to the codes of a trained model, to sample from and to score with.",
+        "diabolo fit-prior runs/x --prior gaussian_mixture && diabolo sample runs/x --latent ex_post",
     ),
     "interpolate": Command(
         "generate:interpolate",
@@ -50,6 +55,11 @@ COMMANDS = {
         "judge:evaluate",
         "Measure a model on rows, by default those that its training has not seen.",
         "diabolo evaluate runs/x X_test.npy --json",
+    ),
+    "diagnose": Command(
+        "judge:diagnose",
+        "Say what the latent space holds: rates, collapse, holes, by default of rows that training has not seen.",
+        "diabolo diagnose runs/x",
     ),
     "info": Command("judge:info", "Say what a model is and how it was trained.", "diabolo info runs/x"),
     "report": Command(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -15,6 +15,13 @@ RunName = Annotated[str, Parameter(help="A run's folder, or a .diabolo file.")]
 Input = Annotated[str, Parameter(name="INPUT", help="Rows: a file, a folder, or a data set's name.")]
 Out = Annotated[
     str | None, Parameter(help="File to write: .npy, .npz or .csv; without it the first rows are shown.")
+]
+Latent = Annotated[
+    Literal["prior", "aggregate", "ex_post"],
+    Parameter(
+        help="Where codes come from: the prior, the posteriors of the training rows, or the density that "
+        "diabolo fit-prior fitted."
+    ),
 ]
 ImageOut = Annotated[
     str | None,

@@ -1,4 +1,4 @@
-"""``diabolo sample`` and ``diabolo interpolate``."""
+"""``diabolo sample``, ``diabolo fit-prior`` and ``diabolo interpolate``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from .arrays import check_out, deliver
-from .codes import ImageOut, Input, RunName
+from .codes import ImageOut, Input, Latent, RunName
 from .errors import UsageError
 from .run import open_run
 from .show import Show
@@ -21,13 +21,7 @@ def sample(
     /,
     *,
     n: Number = 64,
-    latent: Annotated[
-        Literal["prior", "aggregate", "ex_post"],
-        Parameter(
-            help="Where codes come from: the prior, the posteriors of the training rows, or the density that "
-            "fit_prior fitted (in Python) before the model was saved."
-        ),
-    ] = "prior",
+    latent: Latent = "prior",
     observation: Annotated[
         Literal["draw", "mean"], Parameter(help="A draw from p(x|z), or its mean.")
     ] = "draw",
@@ -35,7 +29,7 @@ def sample(
     out: ImageOut = None,
     show: Show = Show(),  # noqa: B008 - frozen
 ) -> None:
-    """Generate new rows with a VAE."""
+    """Generate new rows."""
     opened = open_run(run)
     estimator = opened.load()
     more: dict[str, Any] = {"latent": latent}
@@ -44,7 +38,7 @@ def sample(
         if latent != "ex_post":
             raise UsageError(
                 f"sample needs a model with a prior, {run} holds a {type(estimator).__name__}: train one "
-                "(diabolo fit --model vae), or fit a density to the codes in Python and use --latent ex_post"
+                "(diabolo fit --model vae), or fit a density to its codes (diabolo fit-prior) and use --latent ex_post"
             )
     path = check_out(out, images=estimator.layout_.kind == "image")
     rows = estimator.sample(n, observation=observation, random_state=seed, **more)
@@ -57,6 +51,37 @@ def sample(
         columns=opened.config.get("feature_names"),
         layout=estimator.layout_,
     )
+
+
+def fit_prior(
+    run: RunName,
+    source: Annotated[
+        str | None,
+        Parameter(
+            name="INPUT", help="Rows: a file, a folder, or a data set's name; else those of the training."
+        ),
+    ] = None,
+    /,
+    *,
+    prior: Annotated[
+        Literal["gaussian", "gaussian_mixture", "flow", "second_stage"],
+        Parameter(help="The density: one Gaussian, ten, a normalising flow, or a VAE on the codes."),
+    ] = "gaussian_mixture",
+    seed: Annotated[int | None, Parameter(help="Seed; that of the training by default.")] = None,
+    out: Annotated[
+        str | None, Parameter(help="File to write, .diabolo; the run's own model by default.")
+    ] = None,
+    reading: Reading = Reading(),  # noqa: B008 - frozen
+    show: Show = Show(),  # noqa: B008 - frozen
+) -> None:
+    """Fit a density to the codes of a trained model, to sample from and to score with."""
+    opened = open_run(run)
+    estimator = opened.load()
+    X = opened.own_rows().train if source is None else opened.rows(source, reading, estimator.row_shape_).X
+    path = estimator.fit_prior(X, prior, random_state=seed).save(out or opened.model)
+    facts = {"out": str(path), "prior": repr(estimator.ex_post_prior_), "n_codes": len(X)}
+    text = f"wrote {path}: {facts['prior']} fitted to {len(X)} codes; use it with --latent ex_post"
+    show.result(text, facts, brief=str(path))
 
 
 def interpolate(

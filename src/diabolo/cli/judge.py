@@ -1,17 +1,17 @@
-"""``diabolo evaluate``, ``diabolo info`` and ``diabolo report``."""
+"""``diabolo evaluate``, ``diabolo diagnose``, ``diabolo info`` and ``diabolo report``."""
 
 from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NamedTuple
 
 from cyclopts import Parameter
 
 from . import report as pages
-from .codes import RunName
+from .codes import Latent, RunName
 from .errors import UsageError
-from .run import REPORT, open_run
+from .run import REPORT, Run, open_run
 from .show import Show, aligned
 from .source import Reading
 from .summary import chosen, indented, n_parameters
@@ -32,28 +32,41 @@ def evaluate(
     n_draws: Annotated[
         int | None, Parameter(help="Importance draws for each row (VAE; 100 by default).")
     ] = None,
+    latent: Latent | None = None,
     reading: Reading = Reading(),  # noqa: B008 - frozen
     show: Show = Show(),  # noqa: B008 - frozen
 ) -> None:
     """Measure a model on rows."""
     opened = open_run(run)
     estimator = opened.load()
-    more: dict[str, Any] = {}
-    if n_draws is not None:
-        if "n_draws" not in inspect.signature(estimator.evaluate).parameters:
-            raise UsageError(f"--n-draws is for a VAE, {run} holds a {type(estimator).__name__}: drop it")
-        more["n_draws"] = n_draws
-    if source is None:
-        own = opened.own_rows()
-        X, said = own.test, own.said
-        if own.test_noisy is not None:
-            more["X_noisy"] = own.test_noisy
-    else:
-        data = opened.rows(source, reading, estimator.row_shape_)
-        X, said = data.X, f"all {len(data.X)} rows of {data.name}"
-    record = estimator.evaluate(X, **more)
-    text = f"measured on {said}\n{indented(str(record))}"
-    show.result(text, {"rows": said, **record.as_dict()}, brief=str(record))
+    more = _of_a_vae(estimator, run, n_draws=n_draws, latent=latent)
+    rows = _to_measure(opened, estimator, source, reading)
+    if rows.noisy is not None:
+        more["X_noisy"] = rows.noisy
+    record = estimator.evaluate(rows.X, **more)
+    text = f"measured on {rows.said}\n{indented(str(record))}"
+    show.result(text, {"rows": rows.said, **record.as_dict()}, brief=str(record))
+
+
+def diagnose(
+    run: RunName,
+    source: MaybeInput = None,
+    /,
+    *,
+    path: Annotated[
+        Literal["straight", "spherical"],
+        Parameter(help="The paths between codes on which holes are looked for."),
+    ] = "straight",
+    reading: Reading = Reading(),  # noqa: B008 - frozen
+    show: Show = Show(),  # noqa: B008 - frozen
+) -> None:
+    """Say what the latent space of a model holds."""
+    opened = open_run(run)
+    estimator = opened.load()
+    rows = _to_measure(opened, estimator, source, reading)
+    found = estimator.diagnose(rows.X, path=path)
+    text = f"measured on {rows.said}\n{indented(str(found))}"
+    show.result(text, {"rows": rows.said, **found.as_dict()}, brief="\n".join(found.findings))
 
 
 def info(run: RunName, /, *, show: Show = Show()) -> None:  # noqa: B008 - frozen
@@ -127,3 +140,28 @@ def report(
 def _call(estimator: Any) -> str:
     """Return the constructor call with what differs from its defaults, on one line."""
     return " ".join(repr(estimator).split())
+
+
+class _Measured(NamedTuple):
+    X: Any
+    noisy: Any
+    said: str
+
+
+def _to_measure(opened: Run, estimator: Any, source: str | None, reading: Reading) -> _Measured:
+    """Return the rows of a source, or those that the run held out."""
+    if source is None:
+        own = opened.own_rows()
+        return _Measured(own.test, own.test_noisy, own.said)
+    data = opened.rows(source, reading, estimator.row_shape_)
+    return _Measured(data.X, None, f"all {len(data.X)} rows of {data.name}")
+
+
+def _of_a_vae(estimator: Any, run: str, **given: Any) -> dict[str, Any]:
+    """Return the options that were given; refuse those that ``evaluate`` has for a VAE alone."""
+    options = {name: value for name, value in given.items() if value is not None}
+    for name in options:
+        if name not in inspect.signature(estimator.evaluate).parameters:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(f"{option} is for a VAE, {run} holds a {type(estimator).__name__}: drop it")
+    return options

@@ -88,7 +88,7 @@ class GeneratingEstimator(LatentEstimator):
         if not hasattr(self, "ex_post_prior_"):
             raise ValueError(
                 f"latent='ex_post' draws from a density fitted to the codes, and this {type(self).__name__} has none "
-                "yet: call fit_prior(X) first."
+                "yet: call fit_prior(X) first (diabolo fit-prior on the command line)."
             )
         part = self.ex_post_prior_
         if model is not self.model_:  # a copy in another precision
