@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from diabolo import schedules
 from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder
 from diabolo.likelihoods import Bernoulli, Gaussian
 from diabolo.networks import DCEC, MLP, Linear
+from diabolo.objectives import Capacity, ImportanceWeighted
+from diabolo.priors import VampPrior
 
 
 def pca(n_components: int = 10, **settings: Any) -> AutoEncoder:
@@ -53,13 +56,47 @@ def sigma_vae(n_components: int = 10, **settings: Any) -> VAE:
     return VAE(n_components, **{"likelihood": Gaussian("learned"), **settings})
 
 
+def warm_up_vae(n_components: int = 20, **settings: Any) -> VAE:
+    """Sonderby et al. 2016: beta rises from 0 to 1 over the first quarter of the training."""
+    return VAE(n_components, **{"beta": schedules.Linear(share=0.25), **settings})
+
+
+def capacity_vae(n_components: int = 10, **settings: Any) -> VAE:
+    """Burgess et al. 2018: the rate is held at a capacity that rises to 25 nats."""
+    return VAE(n_components, **{"objective": Capacity(schedules.Linear(25.0, share=1.0)), **settings})
+
+
+def control_vae(n_components: int = 10, **settings: Any) -> VAE:
+    """Shao et al. 2020: a controller of beta holds the rate at 18 nats."""
+    return VAE(n_components, **{"beta": schedules.Controlled(18.0), **settings})
+
+
+def iwae(n_components: int = 50, **settings: Any) -> VAE:
+    """Burda et al. 2016: the importance-weighted bound of 5 draws; gradients of Tucker et al. 2019; values 0 or 1."""
+    parts = {"network": MLP((200, 200), activation="tanh"), "likelihood": Bernoulli(binarise=True)}
+    return VAE(n_components, **{**parts, "objective": ImportanceWeighted(5), **settings})
+
+
+def vampprior_vae(n_components: int = 40, **settings: Any) -> VAE:
+    """Tomczak & Welling 2018, one layer: gated units, 500 pseudo-inputs, a warm-up of beta; values in [0, 1]."""
+    parts = {"network": MLP((300, 300), activation="gated"), "likelihood": Bernoulli(binarise=True)}
+    return VAE(
+        n_components, **{**parts, "prior": VampPrior(500), "beta": schedules.Linear(share=0.25), **settings}
+    )
+
+
 __all__ = [
     "beta_vae",
+    "capacity_vae",
+    "control_vae",
     "dcec_autoencoder",
     "denoising_autoencoder",
     "factor_analysis",
+    "iwae",
     "pca",
     "ppca",
     "sigma_vae",
     "vae",
+    "vampprior_vae",
+    "warm_up_vae",
 ]

@@ -11,13 +11,7 @@ from diabolo.measures.compression import CompressionCurve, compression_curve
 from diabolo.measures.continuity import Continuity, latent_continuity, spherical, straight
 from diabolo.measures.diagnosis import COLLAPSE_NATS, COLLAPSE_SHARE, Diagnosis, GenerativeDiagnosis
 from diabolo.measures.diagnostics import active_units, rate_per_dimension
-from diabolo.measures.features import (
-    LocalFeatures,
-    SampleQuality,
-    StandardisedRows,
-    judge_samples,
-    local_features,
-)
+from diabolo.measures.features import LocalFeatures, StandardisedRows, local_features
 from diabolo.measures.frechet import frechet_distance
 from diabolo.measures.gap import InferenceGap, inference_gap
 from diabolo.measures.likelihood import LikelihoodEstimate, importance_estimate
@@ -25,6 +19,7 @@ from diabolo.measures.neighbours import NeighbourRecord, precision_recall_densit
 from diabolo.measures.noise import RowNoise, row_noise
 from diabolo.measures.pareto import largest_k, pareto_k
 from diabolo.measures.records import DenoisingRecord, GenerativeRecord, ReconstructionRecord
+from diabolo.measures.sample_quality import SampleQuality, judge_samples
 from diabolo.measures.surgery import (
     CrossEntropy,
     SubsamplingDivergence,

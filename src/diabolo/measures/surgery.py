@@ -95,7 +95,10 @@ class Surgery:
         ]
         shown = [f"{n:<23}{v:9.3f} +- {e:.3f}  {what}" for n, v, e, what in lines if v is not None]
         return "\n".join(
-            [*shown, f"nats per row; {self.n_draws} draws for each of {self.n_rows} rows of the mixture"]
+            [
+                *shown,
+                f"nats per row; {self.n_rows} rows of the mixture, draws for each: {self.n_draws}",
+            ]
         )
 
 
@@ -210,7 +213,7 @@ class CrossEntropy:
     def __str__(self) -> str:
         return (
             f"{self.value:.3f} +- {self.value_se:.3f} nats per row: cross-entropy of the codes of {self.n_rows} rows "
-            f"under the aggregated posterior of {self.n_components_of_mixture} rows ({self.n_draws} draws each)"
+            f"under the aggregated posterior of {self.n_components_of_mixture} rows (draws for each: {self.n_draws})"
         )
 
 
