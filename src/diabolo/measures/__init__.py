@@ -24,6 +24,7 @@ from diabolo.measures.likelihood import LikelihoodEstimate, importance_estimate
 from diabolo.measures.neighbours import NeighbourRecord, precision_recall_density_coverage
 from diabolo.measures.noise import RowNoise, row_noise
 from diabolo.measures.pareto import largest_k, pareto_k
+from diabolo.measures.rate_distortion import RateDistortionCurve
 from diabolo.measures.records import DenoisingRecord, GenerativeRecord, ReconstructionRecord
 from diabolo.measures.surgery import (
     CrossEntropy,
@@ -51,6 +52,7 @@ __all__ = [
     "LikelihoodEstimate",
     "LocalFeatures",
     "NeighbourRecord",
+    "RateDistortionCurve",
     "ReconstructionRecord",
     "RowNoise",
     "SampleQuality",
