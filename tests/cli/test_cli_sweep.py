@@ -36,7 +36,9 @@ def test_a_folder_has_a_run_for_each_point_and_a_table_that_reads_back(swept, ty
         assert [row[name] for row in rows] == column  # every bit
     for beta, row in zip(("0.1", "1", "10"), rows, strict=True):
         metrics = json.loads((swept / f"beta-{beta}" / "metrics.json").read_text())
-        assert {name: metrics[name] for name in row if name != "beta"} == {k: v for k, v in row.items() if k != "beta"}
+        assert {name: metrics[name] for name in row if name != "beta"} == {
+            k: v for k, v in row.items() if k != "beta"
+        }
         assert diabolo.load(swept / f"beta-{beta}" / "model.diabolo").beta == float(beta)
     for name in ("curve.png", "points.png"):
         assert (swept / name).read_bytes().startswith(b"\x89PNG")
@@ -115,7 +117,9 @@ def test_a_multi_rate_run_is_judged_and_not_fitted(typed, places, tmp_path, monk
     monkeypatch.setattr(VAE, "beta_range", (0.1, 10), raising=False)
     monkeypatch.setattr(VAE, "evaluate", lambda self, X, *, beta, n_draws: evaluate(self, X, n_draws=n_draws))
     monkeypatch.setattr(VAE, "reconstruct", lambda self, X, *, beta: reconstruct(self, X))
-    monkeypatch.setattr(VAE, "sample", lambda self, n, *, beta, observation: sample(self, n, observation=observation))
+    monkeypatch.setattr(
+        VAE, "sample", lambda self, n, *, beta, observation: sample(self, n, observation=observation)
+    )
     monkeypatch.setattr(VAE, "fit", lambda self, X: pytest.fail("trained again"))
     facts = typed("sweep", places / "vae", "--beta", "0.5,2", "--out", tmp_path / "s", "--json").json()
     assert facts["curve"]["beta"] == [0.5, 2.0]

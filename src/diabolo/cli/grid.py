@@ -27,7 +27,9 @@ def betas_of(text: str) -> list[float]:
     try:
         if ":" not in text:
             return [float(word) for word in text.split(",")]
-        low, high, number = (kind(word) for kind, word in zip((float, float, int), text.split(":"), strict=True))
+        low, high, number = (
+            kind(word) for kind, word in zip((float, float, int), text.split(":"), strict=True)
+        )
     except ValueError:
         raise wrong from None
     if not (0 < low < high < math.inf and number >= 2):

@@ -209,7 +209,9 @@ def _tell(
     places = sorted(str(path) for path in folder.glob(f"*/{MODEL}"))
     files = {name: str(folder / name) for name in (SWEEP, TABLE, CURVE, PICTURES)}
     facts = {"sweep": str(folder), "files": files, "models": places, **found, "exit_code": code}
-    text = f"measured on {rows.said}, nats per row\n{indented(str(curve))}\n\nwrote {folder}: {'  '.join(files)}"
+    text = (
+        f"measured on {rows.said}, nats per row\n{indented(str(curve))}\n\nwrote {folder}: {'  '.join(files)}"
+    )
     show.result(text, facts, brief=str(folder))
     return code
 
@@ -228,7 +230,7 @@ def _draw(curve: RateDistortionCurve, at: Any, rows: Rows, folder: Path, is_dens
     view = View.of(model, rows.test)
     figures = {
         CURVE: plot_rate_distortion(curve, bound=is_density),
-        PICTURES: plot_sweep(shown, curve.beta, rebuilt, drawn, view=view),
+        PICTURES: plot_sweep(shown, curve.beta.tolist(), rebuilt, drawn, view=view),
     }
     for name, figure in figures.items():
         write_atomic(folder / name, lambda file, figure=figure: figure.savefig(file, format="png"))  # type: ignore[misc]

@@ -21,7 +21,12 @@ _FEWEST_ROWS_TO_HOLD_OUT = 20
 
 
 def rate_distortion(
-    vae: Any, X: ArrayLike, betas: Sequence[float] | np.ndarray, *, X_test: ArrayLike | None = None, n_draws: int = 20
+    vae: Any,
+    X: ArrayLike,
+    betas: Sequence[float] | np.ndarray,
+    *,
+    X_test: ArrayLike | None = None,
+    n_draws: int = 20,
 ) -> RateDistortionCurve:
     """Return rate and distortion over beta, judged on rows that training has not seen.
 
@@ -97,7 +102,9 @@ def refit(vae: VAE, beta: float, X: ArrayLike) -> VAE:
         vae.set_params(warm_start=warm)
 
 
-def check_betas(betas: Sequence[float] | np.ndarray, beta_range: tuple[float, float] | None = None) -> list[float]:
+def check_betas(
+    betas: Sequence[float] | np.ndarray, beta_range: tuple[float, float] | None = None
+) -> list[float]:
     """Return the grid as floats, or refuse it with the way out."""
     try:
         values = np.asarray(betas, dtype=np.float64)
@@ -111,9 +118,7 @@ def check_betas(betas: Sequence[float] | np.ndarray, beta_range: tuple[float, fl
     if len(wrong):
         raise ValueError(f"each of betas must be a finite number, 0 or more, got {wrong[0]:g}: leave it out.")
     if (np.diff(values) <= 0).any():
-        raise ValueError(
-            f"betas must rise, each number once, got {values.tolist()}: use sorted(set(betas))."
-        )
+        raise ValueError(f"betas must rise, each number once, got {values.tolist()}: use sorted(set(betas)).")
     if beta_range is not None and (values[0] < beta_range[0] or values[-1] > beta_range[1]):
         low, high = beta_range
         raise ValueError(

@@ -77,14 +77,19 @@ class RateDistortionCurve:
 
     def rows(self) -> list[dict[str, float]]:
         """Return one dictionary for each point."""
-        return [dict(zip(self.as_dict(), row, strict=True)) for row in zip(*self.as_dict().values(), strict=True)]
+        return [
+            dict(zip(self.as_dict(), row, strict=True)) for row in zip(*self.as_dict().values(), strict=True)
+        ]
 
     def __str__(self) -> str:
         heads = ("beta", "rate", "distortion", "elbo", "mse")
         forms = ("{:.6g}", "{:.3f}", "{:.3f}", "{:.3f}", "{:.6g}")
         lines = [
             list(heads),
-            *([form.format(row[name]) for name, form in zip(heads, forms, strict=True)] for row in self.rows()),
+            *(
+                [form.format(row[name]) for name, form in zip(heads, forms, strict=True)]
+                for row in self.rows()
+            ),
         ]
         widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
         return "\n".join(

@@ -65,7 +65,9 @@ def plot_rate_distortion(
     axes.plot(curve.rate, curve.distortion, "o-", color=BLUE, linewidth=1.8, markersize=4.5, zorder=3)
     if unit is not None:
         face = ORANGE if unit[2] else "none"
-        axes.plot(*unit[:2], "o", color=ORANGE, markerfacecolor=face, markersize=8, markeredgewidth=1.6, zorder=4)
+        axes.plot(
+            *unit[:2], "o", color=ORANGE, markerfacecolor=face, markersize=8, markeredgewidth=1.6, zorder=4
+        )
     _label(axes, curve)
     if axes.get_legend_handles_labels()[0]:
         legend(figure, loc="outside upper left", ncols=1)
@@ -127,11 +129,11 @@ def _entropy(axes: Axes, entropy: float, discrete: bool) -> None:
     if not discrete:
         return
     for at, text, side in (
-        ((0.0, entropy), "nothing in the codes", "left"),
-        ((entropy, 0.0), "all in the codes", "right"),
+        ((0.0, entropy), "nothing\nin the codes", "left"),
+        ((entropy, 0.0), "all\nin the codes", "right"),
     ):
         axes.plot(*at, "s", color=INK, markersize=4.5, zorder=4)
-        shift = (4 if side == "left" else -4, -5)  # into the shade
+        shift = (3, -20) if side == "left" else (-10, -3)  # into the shade
         look: Any = {"textcoords": "offset points", "color": MUTED, "fontsize": 8, "ha": side, "va": "top"}
         axes.annotate(text, at, xytext=shift, **look)
 
@@ -177,19 +179,31 @@ def _label(axes: Axes, curve: RateDistortionCurve) -> None:
 
 
 def _image_rows(
-    view: View, shown: np.ndarray, betas: Sequence[float], reconstructions: Sequence[Any], samples: Sequence[Any]
+    view: View,
+    shown: np.ndarray,
+    betas: Sequence[float],
+    reconstructions: Sequence[Any],
+    samples: Sequence[Any],
 ) -> Figure:
     n_across = len(shown)
-    left = np.concatenate([view.images(shown), *(view.images(as_rows(r)[:n_across]) for r in reconstructions)])
+    left = np.concatenate(
+        [view.images(shown), *(view.images(as_rows(r)[:n_across]) for r in reconstructions)]
+    )
     right = np.concatenate([view.images(as_rows(s)[:n_across]) for s in samples])
     blank = np.ones((n_across, *right.shape[1:]))
     # white where the originals stand on the left, transparent: nothing is drawn there
-    right = np.concatenate([np.concatenate([np.repeat(blank[..., :1], 3, -1), blank[..., :1] * 0], -1),
-                            np.concatenate([right, np.ones_like(right[..., :1])], -1)])
+    right = np.concatenate(
+        [
+            np.concatenate([np.repeat(blank[..., :1], 3, -1), blank[..., :1] * 0], -1),
+            np.concatenate([right, np.ones_like(right[..., :1])], -1),
+        ]
+    )
     gaps = {1: 0.3}
     figure = new_figure(1.0)
     both = figure.subplots(1, 2)
-    for axes, tiles, title in zip(both, (left, right), ("reconstructions", "samples of the prior"), strict=True):
+    for axes, tiles, title in zip(
+        both, (left, right), ("reconstructions", "samples of the prior"), strict=True
+    ):
         ratio = draw_tiles(bare(axes, title), tiles, n_across, gaps=gaps)
     unit = left.shape[1] / left.shape[2]
     for row, name in enumerate(["x", *(f"β = {beta:.3g}" for beta in betas)]):
@@ -200,7 +214,11 @@ def _image_rows(
 
 
 def _curve_rows(
-    view: View, shown: np.ndarray, betas: Sequence[float], reconstructions: Sequence[Any], samples: Sequence[Any]
+    view: View,
+    shown: np.ndarray,
+    betas: Sequence[float],
+    reconstructions: Sequence[Any],
+    samples: Sequence[Any],
 ) -> Figure:
     n = len(betas)
     figure = new_figure(1.15 * n + 0.6)
@@ -211,9 +229,16 @@ def _curve_rows(
         tidy(left, y=f"β = {beta:.3g}")
         tidy(right)
         left.plot(view.curves(shown)[0], color=INK, linewidth=1.0, label="x", **point)
-        left.plot(view.curves(as_rows(reconstructions[row])[:1])[0], color=BLUE, linewidth=1.5, label="reconstruction")
+        left.plot(
+            view.curves(as_rows(reconstructions[row])[:1])[0],
+            color=BLUE,
+            linewidth=1.5,
+            label="reconstruction",
+        )
         for i, drawn in enumerate(view.curves(as_rows(samples[row])[:6])):
-            right.plot(drawn, color=RED, linewidth=0.9, alpha=0.7, label=None if i else "samples of the prior")
+            right.plot(
+                drawn, color=RED, linewidth=0.9, alpha=0.7, label=None if i else "samples of the prior"
+            )
     for axes in grid[0]:
         legend(axes, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.1)
     figure.supxlabel("column" if view.kind == "table" else "time step", color=MUTED, fontsize=9)
