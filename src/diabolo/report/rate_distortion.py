@@ -163,7 +163,7 @@ def _label(axes: Axes, curve: RateDistortionCurve) -> None:
     ones = np.isclose(curve.beta, 1.0)
     order = [*np.flatnonzero(ones), *(i for i in (0, len(at) - 1) if not ones[i]), *range(1, len(at) - 1)]
     for i in order:
-        if any(np.hypot(*(at[i] - other)) < 16 for other in taken) or not np.isfinite(at[i]).all():
+        if any(np.hypot(*(at[i] - other)) < 22 for other in taken) or not np.isfinite(at[i]).all():
             continue
         taken.append(at[i])
         prefix = "β = " if len(taken) == 1 else ""
