@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder
+    from diabolo.estimators.trade_off import rate_distortion
     from diabolo.persistence import load
     from diabolo.storage import ModelFileError
     from diabolo.training import DivergenceWarning, InterruptedWarning
@@ -20,6 +21,7 @@ _HOMES = {
     "AutoEncoder": "estimators",
     "DenoisingAutoEncoder": "estimators",
     "VAE": "estimators",
+    "rate_distortion": "estimators.trade_off",
     "load": "persistence",
     "ModelFileError": "storage",
     "DivergenceWarning": "training",
@@ -46,6 +48,7 @@ __all__ = [
     "InterruptedWarning",
     "ModelFileError",
     "load",
+    "rate_distortion",
 ]
 
 

@@ -24,6 +24,11 @@ COMMANDS = {
         "Train an auto-encoder or a VAE on a file, a folder or a named data set.",
         "diabolo fit X.npy --model vae --n-components 16 --out runs/x",
     ),
+    "sweep": Command(
+        "sweep:sweep",
+        "Train a VAE at several weights of the rate, and draw distortion over rate.",
+        "diabolo sweep X.npy --beta 0.1:10:9 --out runs/x-sweep",
+    ),
     "encode": Command("codes:encode", "Turn rows into codes.", "diabolo encode runs/x X.npy --out Z.npy"),
     "decode": Command("codes:decode", "Turn codes into rows.", "diabolo decode runs/x Z.npy --out X.npy"),
     "reconstruct": Command(
@@ -91,7 +96,7 @@ def build_app() -> App:
         suppress_keyboard_interrupt=False,
     )
     for name, command in COMMANDS.items():
-        more: dict[str, Any] = {"config": from_file} if name == "fit" else {}
+        more: dict[str, Any] = {"config": from_file} if name in ("fit", "sweep") else {}
         app.command(
             f"diabolo.cli.{command.target}",
             name=name,

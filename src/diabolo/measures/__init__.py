@@ -18,6 +18,7 @@ from diabolo.measures.likelihood import LikelihoodEstimate, importance_estimate
 from diabolo.measures.neighbours import NeighbourRecord, precision_recall_density_coverage
 from diabolo.measures.noise import RowNoise, row_noise
 from diabolo.measures.pareto import largest_k, pareto_k
+from diabolo.measures.rate_distortion import RateDistortionCurve
 from diabolo.measures.records import DenoisingRecord, GenerativeRecord, ReconstructionRecord
 from diabolo.measures.sample_quality import SampleQuality, judge_samples
 from diabolo.measures.surgery import (
@@ -46,6 +47,7 @@ __all__ = [
     "LikelihoodEstimate",
     "LocalFeatures",
     "NeighbourRecord",
+    "RateDistortionCurve",
     "ReconstructionRecord",
     "RowNoise",
     "SampleQuality",

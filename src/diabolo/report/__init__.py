@@ -6,6 +6,7 @@ from diabolo.report.latent import plot_latent, plot_rates
 from diabolo.report.learning import plot_history
 from diabolo.report.observations import plot_denoising, plot_features, plot_reconstructions, plot_samples
 from diabolo.report.paths import plot_interpolation, plot_traversal
+from diabolo.report.rate_distortion import plot_rate_distortion, plot_sweep
 from diabolo.report.view import View
 from diabolo.report.write import write_report
 
@@ -18,10 +19,12 @@ __all__ = [
     "plot_history",
     "plot_interpolation",
     "plot_latent",
+    "plot_rate_distortion",
     "plot_rates",
     "plot_reconstructions",
     "plot_samples",
     "plot_surgery",
+    "plot_sweep",
     "plot_traversal",
     "write_report",
 ]
