@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder
+    from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder, MultiRateVAE
     from diabolo.persistence import load
     from diabolo.storage import ModelFileError
     from diabolo.training import DivergenceWarning, InterruptedWarning
@@ -19,6 +19,7 @@ EXPECTED_FAILED_CHECKS: dict[str, dict[str, str]] = {}
 _HOMES = {
     "AutoEncoder": "estimators",
     "DenoisingAutoEncoder": "estimators",
+    "MultiRateVAE": "estimators",
     "VAE": "estimators",
     "load": "persistence",
     "ModelFileError": "storage",
@@ -45,6 +46,7 @@ __all__ = [
     "DivergenceWarning",
     "InterruptedWarning",
     "ModelFileError",
+    "MultiRateVAE",
     "load",
 ]
 

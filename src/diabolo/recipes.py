@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder
+from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder, MultiRateVAE
 from diabolo.likelihoods import Bernoulli, Gaussian
 from diabolo.networks import DCEC, MLP, Linear
 
@@ -53,11 +53,19 @@ def sigma_vae(n_components: int = 10, **settings: Any) -> VAE:
     return VAE(n_components, **{"likelihood": Gaussian("learned"), **settings})
 
 
+def multi_rate_vae(
+    n_components: int = 10, beta_range: tuple[float, float] = (0.01, 10.0), **settings: Any
+) -> MultiRateVAE:
+    """Bae et al. 2022: one fit for every beta of a range, which is chosen when the model is used."""
+    return MultiRateVAE(n_components, **{"beta_range": beta_range, **settings})
+
+
 __all__ = [
     "beta_vae",
     "dcec_autoencoder",
     "denoising_autoencoder",
     "factor_analysis",
+    "multi_rate_vae",
     "pca",
     "ppca",
     "sigma_vae",
