@@ -15,7 +15,7 @@ corruptions:   contracts distributions
 likelihoods:   contracts distributions
 posteriors:    contracts distributions
 priors:        contracts distributions
-models:        contracts distributions
+models:        contracts distributions networks
 objectives:    contracts distributions networks
 schedules:     contracts
 training:      contracts

@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder
+    from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder, MultiRateVAE
     from diabolo.estimators.trade_off import rate_distortion
     from diabolo.persistence import load
     from diabolo.storage import ModelFileError
@@ -20,6 +20,7 @@ EXPECTED_FAILED_CHECKS: dict[str, dict[str, str]] = {}
 _HOMES = {
     "AutoEncoder": "estimators",
     "DenoisingAutoEncoder": "estimators",
+    "MultiRateVAE": "estimators",
     "VAE": "estimators",
     "rate_distortion": "estimators.trade_off",
     "load": "persistence",
@@ -47,6 +48,7 @@ __all__ = [
     "DivergenceWarning",
     "InterruptedWarning",
     "ModelFileError",
+    "MultiRateVAE",
     "load",
     "rate_distortion",
 ]

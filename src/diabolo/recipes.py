@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from diabolo import schedules
-from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder
+from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder, MultiRateVAE
 from diabolo.likelihoods import Bernoulli, Gaussian
 from diabolo.networks import DCEC, MLP, Linear
 from diabolo.objectives import Capacity, ImportanceWeighted
@@ -85,6 +85,13 @@ def vampprior_vae(n_components: int = 40, **settings: Any) -> VAE:
     )
 
 
+def multi_rate_vae(
+    n_components: int = 10, beta_range: tuple[float, float] = (0.01, 10.0), **settings: Any
+) -> MultiRateVAE:
+    """Bae et al. 2022: one fit for every beta of a range, which is chosen when the model is used."""
+    return MultiRateVAE(n_components, **{"beta_range": beta_range, **settings})
+
+
 __all__ = [
     "beta_vae",
     "capacity_vae",
@@ -93,6 +100,7 @@ __all__ = [
     "denoising_autoencoder",
     "factor_analysis",
     "iwae",
+    "multi_rate_vae",
     "pca",
     "ppca",
     "sigma_vae",

@@ -12,11 +12,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import diabolo
-from diabolo import VAE, AutoEncoder, DenoisingAutoEncoder
+from diabolo import VAE, AutoEncoder, DenoisingAutoEncoder, MultiRateVAE
 from diabolo.likelihoods import Gaussian
 from diabolo.networks import MLP
 
-ALL = [AutoEncoder, DenoisingAutoEncoder, VAE]
+ALL = [AutoEncoder, DenoisingAutoEncoder, MultiRateVAE, VAE]
 
 
 def small(cls, **params):

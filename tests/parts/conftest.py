@@ -78,6 +78,7 @@ EXAMPLES = {
         "elbo_free": lambda: objectives.ELBO(free_bits=0.1),
         "capacity": lambda: objectives.Capacity(3.0),
         "importance": lambda: objectives.ImportanceWeighted(3),
+        "multi_rate": lambda: objectives.MultiRateELBO(n_draws=2),
         "reconstruction": objectives.Reconstruction,
     },
 }

@@ -57,6 +57,11 @@ def embedded(compose, rows, event, part_room, part, dtype=torch.float32):
     return compose(x, **parts), x
 
 
+def betas(x):
+    """Return the context of which a multi-rate objective reads a beta for each row."""
+    return {"log_beta": torch.linspace(-1, 1, len(x), dtype=x.dtype)}
+
+
 def matching_objective(model):
     return ELBO() if model.has_density else Reconstruction()
 
@@ -270,7 +275,7 @@ class TestInAModel:
         part = suits(make_part())
         model, x = embedded(compose, rows, event, room, part)
         objective = part if room == "objective" else matching_objective(model)
-        terms = objective(model.evaluate(x, n_draws=objective.n_draws))
+        terms = objective(model.evaluate(x, betas(x), objective.n_draws))
         sum(terms.values()).backward()
         for name, parameter in model.named_parameters():
             assert parameter.grad is not None, name
@@ -307,7 +312,7 @@ class TestObjectives:
         objective = make_objective()
         model, x = embedded(compose, rows, (6,), "objective", objective)
         for progress in (0.0, 1.0):
-            terms = objective(model.evaluate(x, n_draws=objective.n_draws), progress)
+            terms = objective(model.evaluate(x, betas(x), objective.n_draws), progress)
             assert all(isinstance(name, str) and term.shape == () for name, term in terms.items())
 
     def test_a_batch_split_in_two_has_the_same_mean_loss(self, make_objective, compose, rows):
@@ -316,7 +321,9 @@ class TestObjectives:
         noise = torch.randn(2, len(x), 2, dtype=x.dtype)
 
         def loss(part):
-            return sum(objective(model.evaluate(x[part], noise=noise[:, part])).values()) * len(x[part])
+            context = {"log_beta": betas(x)["log_beta"][part]}
+            e = model.evaluate(x[part], context, noise=noise[:, part])
+            return sum(objective(e).values()) * len(x[part])
 
         whole = loss(slice(None))
         torch.testing.assert_close(loss(slice(0, 5)) + loss(slice(5, None)), whole, rtol=1e-13, atol=0)

@@ -16,12 +16,17 @@ from .signatures import Argument, Declaration, arguments, find, named, value
 
 #: Arguments that have no meaning for one command: it shows progress by itself and starts from nothing.
 NOT_OPTIONS = ("verbose", "warm_start")
-_ESTIMATORS = {"vae": "VAE", "ae": "AutoEncoder", "denoising": "DenoisingAutoEncoder"}
+_ESTIMATORS = {
+    "vae": "VAE",
+    "ae": "AutoEncoder",
+    "denoising": "DenoisingAutoEncoder",
+    "multi_rate_vae": "MultiRateVAE",
+}
 
 
 @functools.cache
 def models() -> dict[str, Declaration]:
-    """Return what ``--model`` can be: the three estimators, and the recipes by name."""
+    """Return what ``--model`` can be: the estimators, and the recipes by name."""
     found = {model: find("diabolo.estimators", name) for model, name in _ESTIMATORS.items()}
     for name in value("diabolo.recipes", "__all__") or ():
         found.setdefault(name, find("diabolo.recipes", name))

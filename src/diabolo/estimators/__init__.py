@@ -2,6 +2,7 @@
 
 from diabolo.estimators.autoencoder import AutoEncoder
 from diabolo.estimators.denoising import DenoisingAutoEncoder
+from diabolo.estimators.multi_rate import MultiRateVAE
 from diabolo.estimators.vae import VAE
 
-__all__ = ["VAE", "AutoEncoder", "DenoisingAutoEncoder"]
+__all__ = ["VAE", "AutoEncoder", "DenoisingAutoEncoder", "MultiRateVAE"]

@@ -217,13 +217,17 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         likelihood = likelihood.resolve(statistics)
         self._check_support(valid, "X_val", likelihood)
         parts: dict[str, Any] = {name: part.resolve(statistics) for name, part in self._parts().items()}
-        model = LatentModel(network, likelihood=likelihood, **parts)
+        model = self._composed(LatentModel(network, likelihood=likelihood, **parts))
         with seeded(self.seed_):
             model = self._place(model, Sizes(self.layout_.event, self.n_components))
             model.start(statistics)
         self._objective().check(model)
         self._n_features_out = self.n_components
         self.model_ = model.eval()
+
+    def _composed(self, model: LatentModel) -> LatentModel:
+        """Return what is trained, made of a model that is not yet built."""
+        return model
 
     def _place(self, model: LatentModel, sizes: Sizes) -> LatentModel:
         return model.build(sizes).to(device=self._device(), dtype=self._dtype)

@@ -43,6 +43,11 @@ class ScoringEstimator(GeneratingEstimator):
         return self._mixture(self.model_)
 
     def _mixture(self, model: LatentModel) -> MixtureOfNormals:
+        if not hasattr(self, "_aggregate"):
+            raise ValueError(
+                f"the aggregated posterior needs the training rows, and the VAE at beta={self.beta:g} of a MultiRateVAE "
+                "keeps none: give them, as in vae.at(beta, X)."
+            )
         parameters = self._aggregate.to(next(model.parameters()).dtype)
         with torch.no_grad():
             return MixtureOfNormals.of(model.posterior.distribution(parameters))

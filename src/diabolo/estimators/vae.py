@@ -266,8 +266,10 @@ class VAE(DiagnosingEstimator):
     # -- files ---------------------------------------------------------------------------------
 
     def _tensors(self) -> dict[str, Tensor]:
-        return {**super()._tensors(), "aggregate": self._aggregate}
+        kept = {"aggregate": self._aggregate} if hasattr(self, "_aggregate") else {}
+        return {**super()._tensors(), **kept}
 
     def _restore(self, tensors: dict[str, Tensor], *args: Any) -> None:
         super()._restore(tensors, *args)
-        self._aggregate = tensors["aggregate"].to(self._device())
+        if "aggregate" in tensors:
+            self._aggregate = tensors["aggregate"].to(self._device())

@@ -134,19 +134,22 @@ class LatentModel(Model):
     ) -> Evaluation:
         """Corrupt (unless ``context`` has what is ``"seen"``), encode, draw, decode."""
         context = context or {}
-        seen = context.get("seen")
-        if seen is None:
-            seen = x if self.corruption is None else self.corruption(x)
-        posterior = self.encode(seen)
-        if noise is None:
-            shape = (n_draws, len(x), self.sizes.n_components)
-            noise = (
-                torch.randn(shape, dtype=x.dtype, device=x.device)
-                if self.posterior.has_density
-                else x.new_empty(shape)
-            )
-        z = self.draw(posterior, noise)
+        posterior = self.encode(self.seen(x, context))
+        z = self.draw(posterior, self.noise(x, n_draws) if noise is None else noise)
         return Evaluation(x, z, posterior, self.latent_prior(), self.decode(z), context)
+
+    def seen(self, x: Tensor, context: Mapping[str, Tensor]) -> Tensor:
+        """Return what the encoder sees in place of x: what ``context`` says, or a corruption."""
+        if "seen" in context:
+            return context["seen"]
+        return x if self.corruption is None else self.corruption(x)
+
+    def noise(self, x: Tensor, n_draws: int) -> Tensor:
+        """Return what codes are drawn with: standard normal noise, or nothing for a deterministic posterior."""
+        shape = (n_draws, len(x), self.sizes.n_components)
+        if not self.posterior.has_density:
+            return x.new_empty(shape)
+        return torch.randn(shape, dtype=x.dtype, device=x.device)
 
     def _check_parts(self) -> None:
         if self.prior is not None and not self.posterior.has_density:

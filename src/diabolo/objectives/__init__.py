@@ -3,6 +3,7 @@
 from diabolo.objectives.capacity import Capacity
 from diabolo.objectives.elbo import ELBO
 from diabolo.objectives.importance import ImportanceWeighted
+from diabolo.objectives.multi_rate import MultiRateELBO
 from diabolo.objectives.reconstruction import Reconstruction
 
-__all__ = ["ELBO", "Capacity", "ImportanceWeighted", "Reconstruction"]
+__all__ = ["ELBO", "Capacity", "ImportanceWeighted", "MultiRateELBO", "Reconstruction"]
