@@ -14,9 +14,10 @@ from diabolo.training import Plan, train
 
 def sentence(posterior, prior, objective):
     """Return what the refusal must say, or None where the combination has a meaning; from the theory."""
-    if type(objective).__name__ in ("ELBO", "ImportanceWeighted", "Capacity") and not posterior.has_density:
-        return "objective=(ELBO|ImportanceWeighted|Capacity).* needs a posterior with a density and a prior.*use posterior=Diagonal"
-    if type(objective).__name__ == "Reconstruction" and posterior.has_density:
+    kind = type(objective).__name__
+    if kind != "Reconstruction" and not posterior.has_density:
+        return f"objective={kind}.* needs a posterior with a density and a prior.*use posterior=Diagonal"
+    if kind == "Reconstruction" and posterior.has_density:
         return "objective=Reconstruction\\(\\) is for a deterministic posterior.*use ELBO\\(\\)"
     if prior is not None and not posterior.has_density:
         return "(?s)has no density, so its divergence from prior=.* does not exist: use posterior="
@@ -27,6 +28,10 @@ def sentence(posterior, prior, objective):
     names = (type(posterior).__name__, type(prior).__name__)
     if getattr(objective, "free_bits", 0) and names != ("DiagonalGaussian", "StandardNormal"):
         return "a rate for each dimension needs a diagonal Gaussian posterior and prior"
+    if kind == "TotalCorrelation" and names != ("DiagonalGaussian", "StandardNormal"):
+        return "needs a diagonal Gaussian posterior and a factorised prior"
+    if kind == "DisentangledInferredPrior" and names[1] != "StandardNormal":
+        return "gives the codes the covariance of a diagonal Gaussian prior"
     return None
 
 
@@ -35,6 +40,7 @@ def composed(statistics, objective, network, posterior, likelihood, prior, corru
     objective.check(model)
     model.build(Sizes(tuple(statistics.mean.shape), 2))
     model.start(statistics)
+    objective.begin(model, statistics.n_rows)
     return model
 
 
