@@ -129,7 +129,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         n_steps = steps_per_epoch(len(x), self.batch_size)
         plan = Plan(n_steps, self.batch_size, self.learning_rate, n_steps, constant_rate=True)
         objective = self._objective()
-        if repr(objective) == repr(self._minimised):
+        if self._minimised is not None and repr(objective) == repr(self._minimised):
             objective = self._minimised
         with seeded(self.seed_ + self.n_steps_ + 1):
             outcome = train(self.model_, objective, x, plan=plan, optimiser=optimiser)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -82,7 +82,7 @@ class DisentangledInferredPrior(Objective):
         return prior.variance
 
     def _covariance(self, evaluation: Evaluation) -> Tensor:
-        q = evaluation.posterior
+        q: Any = evaluation.posterior
         about = q.mean - q.mean.mean(0)
         covariance = about.T @ about / max(1, len(about) - 1)
         if self.covariance == "means":
