@@ -8,7 +8,13 @@ from diabolo import schedules
 from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder, MultiRateVAE
 from diabolo.likelihoods import Bernoulli, Gaussian
 from diabolo.networks import DCEC, MLP, Linear
-from diabolo.objectives import Capacity, ImportanceWeighted
+from diabolo.objectives import (
+    AdversarialTotalCorrelation,
+    Capacity,
+    DisentangledInferredPrior,
+    ImportanceWeighted,
+    TotalCorrelation,
+)
 from diabolo.priors import VampPrior
 
 
@@ -49,6 +55,28 @@ def vae(n_components: int = 20, **settings: Any) -> VAE:
 def beta_vae(n_components: int = 10, **settings: Any) -> VAE:
     """Higgins et al. 2017: the rate weighted by beta, 4 here."""
     return VAE(n_components, **{"beta": 4.0, **settings})
+
+
+def beta_tcvae(n_components: int = 10, **settings: Any) -> VAE:
+    """Chen et al. 2018: of the rate's three parts the total correlation is weighted, by 6 here."""
+    return VAE(n_components, **{"objective": TotalCorrelation(6.0), **settings})
+
+
+def dip_vae_i(n_components: int = 10, **settings: Any) -> VAE:
+    """Kumar et al. 2018: the covariance of the posterior means is drawn to the identity."""
+    return VAE(n_components, **{"objective": DisentangledInferredPrior(10.0, 100.0), **settings})
+
+
+def dip_vae_ii(n_components: int = 10, **settings: Any) -> VAE:
+    """Kumar et al. 2018: the covariance of the codes is drawn to the identity."""
+    objective = DisentangledInferredPrior(10.0, 10.0, covariance="codes")
+    return VAE(n_components, **{"objective": objective, **settings})
+
+
+def factor_vae(n_components: int = 10, **settings: Any) -> VAE:
+    """Kim & Mnih 2018: a discriminator estimates the total correlation, weighted by 10; the last weights are kept."""
+    parts = {"objective": AdversarialTotalCorrelation(10.0), "early_stopping": False}
+    return VAE(n_components, **{**parts, **settings})
 
 
 def sigma_vae(n_components: int = 10, **settings: Any) -> VAE:
@@ -93,14 +121,18 @@ def multi_rate_vae(
 
 
 __all__ = [
+    "beta_tcvae",
     "beta_vae",
     "capacity_vae",
     "control_vae",
     "dcec_autoencoder",
     "denoising_autoencoder",
+    "dip_vae_i",
+    "dip_vae_ii",
     "factor_analysis",
     "iwae",
     "multi_rate_vae",
+    "factor_vae",
     "pca",
     "ppca",
     "sigma_vae",

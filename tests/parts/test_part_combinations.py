@@ -14,20 +14,12 @@ from diabolo.training import Plan, train
 
 def sentence(posterior, prior, objective):
     """Return what the refusal must say, or None where the combination has a meaning; from the theory."""
-    if (
-        type(objective).__name__
-        in (
-            "ELBO",
-            "ImportanceWeighted",
-            "Capacity",
-            "MultiRateELBO",
-        )
-        and not posterior.has_density
-    ):
-        return "objective=(ELBO|ImportanceWeighted|Capacity|MultiRateELBO).* needs a posterior with a density and a prior.*use posterior=Diagonal"
-    if type(objective).__name__ == "MultiRateELBO":
+    kind = type(objective).__name__
+    if kind != "Reconstruction" and not posterior.has_density:
+        return f"objective={kind}.* needs a posterior with a density and a prior.*use posterior=Diagonal"
+    if kind == "MultiRateELBO":
         return "weights the rate of each row by a beta of its own, and this model draws none: use models.MultiRate"
-    if type(objective).__name__ == "Reconstruction" and posterior.has_density:
+    if kind == "Reconstruction" and posterior.has_density:
         return "objective=Reconstruction\\(\\) is for a deterministic posterior.*use ELBO\\(\\)"
     if prior is not None and not posterior.has_density:
         return "(?s)has no density, so its divergence from prior=.* does not exist: use posterior="
@@ -38,6 +30,10 @@ def sentence(posterior, prior, objective):
     names = (type(posterior).__name__, type(prior).__name__)
     if getattr(objective, "free_bits", 0) and names != ("DiagonalGaussian", "StandardNormal"):
         return "a rate for each dimension needs a diagonal Gaussian posterior and prior"
+    if kind == "TotalCorrelation" and names != ("DiagonalGaussian", "StandardNormal"):
+        return "needs a diagonal Gaussian posterior and a factorised prior"
+    if kind == "DisentangledInferredPrior" and names[1] != "StandardNormal":
+        return "gives the codes the covariance of a diagonal Gaussian prior"
     return None
 
 
@@ -46,6 +42,7 @@ def composed(statistics, objective, network, posterior, likelihood, prior, corru
     objective.check(model)
     model.build(Sizes(tuple(statistics.mean.shape), 2))
     model.start(statistics)
+    objective.begin(model, statistics.n_rows)
     return model
 
 

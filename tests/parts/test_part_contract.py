@@ -16,7 +16,7 @@ from sklearn.base import clone
 from diabolo import likelihoods, models, networks, posteriors, priors
 from diabolo.contracts import Part, Sizes, Statistics
 from diabolo.networks import MLP, Conv1d, Conv2d
-from diabolo.objectives import ELBO, Reconstruction
+from diabolo.objectives import ELBO, DisentangledInferredPrior, Reconstruction, TotalCorrelation
 from diabolo.posteriors import Deterministic
 
 #: What the parts inside a part are called.
@@ -54,7 +54,10 @@ def embedded(compose, rows, event, part_room, part, dtype=torch.float32):
     if isinstance(part, Reconstruction):
         parts["posterior"] = Deterministic()
     x = rows(parts.get("likelihood"), event, dtype=dtype)
-    return compose(x, **parts), x
+    model = compose(x, **parts)
+    if part_room == "objective":
+        part.begin(model, len(x))
+    return model, x
 
 
 def betas(x):
@@ -317,6 +320,8 @@ class TestObjectives:
 
     def test_a_batch_split_in_two_has_the_same_mean_loss(self, make_objective, compose, rows):
         objective = make_objective()
+        if isinstance(objective, TotalCorrelation | DisentangledInferredPrior):
+            pytest.skip("compares the rows of a batch")
         model, x = embedded(compose, rows, (6,), "objective", objective, torch.float64)
         noise = torch.randn(2, len(x), 2, dtype=x.dtype)
 

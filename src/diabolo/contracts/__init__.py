@@ -2,10 +2,10 @@
 
 from diabolo.contracts.evaluation import Evaluation
 from diabolo.contracts.model import Model
-from diabolo.contracts.objective import Objective
+from diabolo.contracts.objective import Objective, Player
 from diabolo.contracts.part import Part
 from diabolo.contracts.schedule import Schedule
 from diabolo.contracts.sizes import Sizes
 from diabolo.contracts.statistics import Statistics
 
-__all__ = ["Evaluation", "Model", "Objective", "Part", "Schedule", "Sizes", "Statistics"]
+__all__ = ["Evaluation", "Model", "Objective", "Part", "Player", "Schedule", "Sizes", "Statistics"]

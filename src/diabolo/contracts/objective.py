@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from diabolo.contracts.evaluation import NO_DENSITY, Evaluation
 from diabolo.contracts.model import Model
 from diabolo.contracts.part import Part
+
+
+@dataclass(frozen=True)
+class Player:
+    """Someone beside the model who moves after each of its steps, to make something else small.
+
+    Parameters
+    ----------
+    optimiser : torch.optim.Optimizer
+        Moves the player's own parameters, and none of the model's.
+    loss : callable
+        From the :class:`Evaluation` that the model has just learned from to a scalar. It cuts what it
+        reads from the model's graph.
+    """
+
+    optimiser: torch.optim.Optimizer
+    loss: Callable[[Evaluation], Tensor]
+
+    def move(self, evaluation: Evaluation) -> None:
+        """Make one step."""
+        self.optimiser.zero_grad(set_to_none=True)
+        self.loss(evaluation).backward()
+        self.optimiser.step()
 
 
 class Objective(Part, ABC):
@@ -21,6 +47,16 @@ class Objective(Part, ABC):
         """Refuse a model for which this objective means nothing; called before the first step."""
         if self.needs_density and not model.has_density:
             raise ValueError(NO_DENSITY.format(what=f"objective={self!r}", has="a point for a posterior"))
+
+    def begin(self, model: Model, n_rows: int) -> None:
+        """Get ready to train a built model on ``n_rows`` rows; called once before the first step.
+
+        Called again, it goes on with what it has.
+        """
+
+    def players(self) -> Sequence[Player]:
+        """Return who moves beside the model, once it has begun: nobody, except for adversaries."""
+        return ()
 
     @abstractmethod
     def forward(self, evaluation: Evaluation, progress: float = 1.0) -> dict[str, Tensor]:

@@ -68,6 +68,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     #: Shape of one row of X as it was given, which is flat where ``input_shape`` unfolds it.
     row_shape_: tuple[int, ...]
     _dtype: torch.dtype
+    #: The objective of the last ``partial_fit``, with its state.
+    _minimised: Objective | None = None
 
     # -- what a subclass says ------------------------------------------------------------------
 
@@ -110,9 +112,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return self._fit(X, X_val=X_val)
 
     def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Go once through the rows at a constant learning rate; the optimiser is kept between calls.
+        """Go once through the rows at a constant learning rate.
 
-        The first call builds the model and takes its shift and scale from the rows given then.
+        The optimiser is kept between calls, and so is what the objective has learned (a controller's weight,
+        a discriminator), as long as the objective is the same. The first call builds the model and takes its shift and scale from the rows given then.
         """
         self._check_parameters()
         first = not hasattr(self, "model_")
@@ -125,9 +128,12 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         optimiser = getattr(self, "_optimiser", None) or adam(self.model_, self.learning_rate)
         n_steps = steps_per_epoch(len(x), self.batch_size)
         plan = Plan(n_steps, self.batch_size, self.learning_rate, n_steps, constant_rate=True)
+        objective = self._objective()
+        if self._minimised is not None and repr(objective) == repr(self._minimised):
+            objective = self._minimised
         with seeded(self.seed_ + self.n_steps_ + 1):
-            outcome = train(self.model_, self._objective(), x, plan=plan, optimiser=optimiser)
-        self._optimiser = outcome.optimiser
+            outcome = train(self.model_, objective, x, plan=plan, optimiser=optimiser)
+        self._optimiser, self._minimised = outcome.optimiser, objective
         self._record(outcome, first=False)
         self._after_fit(x)
         return self
@@ -201,6 +207,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.history_: list[dict[str, float]] = []
         self.n_iter_, self.n_steps_ = 0, 0
         self._optimiser = None
+        self._minimised = None
         network = self._network(array)
         self.event_shape_ = self.layout_.shape
         self._dtype = training_dtype(array)
@@ -508,6 +515,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.row_shape_ = (math.prod(self.event_shape_),) if self.layout_.flat else self.event_shape_
         self._n_features_out = self.n_components
         self._optimiser = None
+        self._minimised = None
         self.model_ = self._place(model, Sizes(self.layout_.event, self.n_components))
         weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
         self.model_.load_state_dict(weights)
@@ -521,6 +529,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if "model_" in state:
             state["model_"] = deepcopy(state["model_"]).cpu()
             state["_optimiser"] = None
+            state["_minimised"] = None
         return state
 
     # -- arrays --------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from diabolo.measures import (
     rate_per_dimension,
 )
 from diabolo.models import LatentModel
+from diabolo.objectives import ELBO
 from diabolo.training import seeded
 
 _PRIOR_DRAWS = 2_000
@@ -88,8 +89,8 @@ class DiagnosingEstimator(ScoringEstimator):
         )
 
     def _effective_beta(self, model: LatentModel) -> float:
-        objective: Any = self._objective()
-        weight = getattr(objective, "beta", 1.0)
+        objective = self._objective()
+        weight = objective.beta if isinstance(objective, ELBO) else 1.0
         beta = float(weight(1.0) if isinstance(weight, Schedule) else weight)
         likelihood: Any = model.likelihood
         if not isinstance(likelihood, Gaussian):

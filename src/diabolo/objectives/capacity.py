@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from diabolo.contracts import Evaluation, Model, Objective, Schedule
-from diabolo.objectives.base import weight_at
+from diabolo.objectives.base import check_weight, weight_at
 
 
 class Capacity(Objective):
@@ -15,15 +15,17 @@ class Capacity(Objective):
     ----------
     capacity : float or Schedule
         C in nats per row, 0 or more, or a schedule of it such as ``Linear(25.0, share=1.0)``.
-    gamma : float
-        How hard the rate is held.
+    gamma : float or Schedule
+        How hard the rate is held, above 0, or a schedule of it.
     n_draws : int
         Codes drawn for each row and step.
     """
 
     needs_density = True
 
-    def __init__(self, capacity: float | Schedule, *, gamma: float = 100.0, n_draws: int = 1) -> None:
+    def __init__(
+        self, capacity: float | Schedule, *, gamma: float | Schedule = 100.0, n_draws: int = 1
+    ) -> None:
         super().__init__()
         self.capacity = capacity
         self.gamma = gamma
@@ -31,11 +33,8 @@ class Capacity(Objective):
 
     def check(self, model: Model) -> None:
         """Refuse a capacity or a gamma below 0, and a model without densities."""
-        if isinstance(self.capacity, Schedule):
-            self.capacity.check()
-        else:
-            self.check_number("capacity", "a number of nats, 0 or more, or a schedule", least=0)
-        self.check_number("gamma", "a number above 0", above=0)
+        check_weight(self, "capacity", "a number of nats, 0 or more, or a schedule")
+        check_weight(self, "gamma", "a number above 0, or a schedule", above=0)
         self.check_whole("n_draws")
         super().check(model)
 
@@ -45,5 +44,5 @@ class Capacity(Objective):
         capacity = weight_at(self.capacity, progress, rate)
         return {
             "distortion": evaluation.distortion.mean(),
-            "capacity_error": self.gamma * (rate - capacity).abs(),
+            "capacity_error": weight_at(self.gamma, progress, rate) * (rate - capacity).abs(),
         }

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from diabolo.contracts import Evaluation, Model, Objective, Schedule
 from diabolo.distributions import detached, rate_of_dimensions
-from diabolo.objectives.base import weight_at
+from diabolo.objectives.base import check_weight, weight_at
 
 
 class ELBO(Objective):
@@ -50,10 +50,7 @@ class ELBO(Objective):
 
     def check(self, model: Model) -> None:
         """Refuse hyper-parameters that mean nothing, and a model without densities."""
-        if isinstance(self.beta, Schedule):
-            self.beta.check()
-        else:
-            self.check_number("beta", "a number, 0 or more (1 is the true ELBO), or a schedule", least=0)
+        check_weight(self, "beta", "a number, 0 or more (1 is the true ELBO), or a schedule")
         self.check_whole("n_draws")
         self.check_choice("gradient", ("reparametrised", "sticking_the_landing"))
         self.check_number("free_bits", "a number of nats, 0 or more", least=0)

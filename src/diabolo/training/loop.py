@@ -91,7 +91,8 @@ def train(
     Parameters
     ----------
     model, objective : Model, Objective
-        What moves, and what is minimised (the sum of its terms).
+        What moves, and what is minimised (the sum of its terms). The objective's own players, if it has
+        any, move after each step of the model.
     x : Tensor of shape (n_rows, *event)
         Training rows, in units of X.
     plan : Plan
@@ -115,6 +116,8 @@ def train(
     optimiser = optimiser or adam(model, plan.learning_rate)
     outcome = run.outcome
     outcome.optimiser = optimiser
+    objective.begin(model, len(x))
+    players = objective.players()
     model.train()
     objective.train()
     try:
@@ -135,6 +138,8 @@ def train(
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
+            for player in players:
+                player.move(evaluation)
             outcome.n_steps = step
             outcome.n_epochs = step / steps_per_epoch(len(x), plan.batch_size)
             run.gather(value, evaluation)
