@@ -126,9 +126,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         n_steps = steps_per_epoch(len(x), self.batch_size)
         plan = Plan(n_steps, self.batch_size, self.learning_rate, n_steps, constant_rate=True)
         with seeded(self.seed_ + self.n_steps_ + 1):
-            outcome = train(self.model_, self._objective(), x, plan=plan, optimiser=optimiser)
+            objective = self._objective()
+            outcome = train(self.model_, objective, x, plan=plan, optimiser=optimiser)
         self._optimiser = outcome.optimiser
-        self._record(outcome, first=False)
+        self._record(outcome, objective, first=False)
         self._after_fit(x)
         return self
 
@@ -174,10 +175,11 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         x, x_valid, context, context_valid = self._hold_out(x, valid, context)
         plan = self._plan(len(x))
         title = type(self).__name__
+        objective = self._objective()
         with seeded(self.seed_ + 1), progress_bar(title, self.verbose) as progress:
             outcome = train(
                 self.model_,
-                self._objective(),
+                objective,
                 x,
                 plan=plan,
                 context=context,
@@ -186,7 +188,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 progress=progress,
             )
         outcome.optimiser = None
-        self._record(outcome, first=not going_on)
+        self._record(outcome, objective, first=not going_on)
         self._after_fit(self._tensor(array, self._dtype))
         self._tell(outcome)
         return self
@@ -348,7 +350,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             {name: tensor[held] for name, tensor in context.items()},
         )
 
-    def _record(self, outcome: Outcome, *, first: bool) -> None:
+    def _record(self, outcome: Outcome, objective: Objective, *, first: bool) -> None:
         self.history_ = outcome.history if first else [*self.history_, *outcome.history]
         self.n_iter_ = (0 if first else self.n_iter_) + math.ceil(outcome.n_epochs)
         self.n_steps_ = (0 if first else self.n_steps_) + outcome.n_steps

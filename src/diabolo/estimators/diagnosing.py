@@ -12,7 +12,6 @@ from torch import Tensor
 
 from diabolo.contracts import Schedule, Sizes, Statistics
 from diabolo.estimators.scoring import ScoringEstimator
-from diabolo.likelihoods import Gaussian
 from diabolo.measures import (
     COLLAPSE_NATS,
     COLLAPSE_SHARE,
@@ -86,15 +85,6 @@ class DiagnosingEstimator(ScoringEstimator):
                 from_aggregate.cpu().numpy(), from_prior.cpu().numpy(), seed=self.seed_
             ),
         )
-
-    def _effective_beta(self, model: LatentModel) -> float:
-        objective: Any = self._objective()
-        weight = getattr(objective, "beta", 1.0)
-        beta = float(weight(1.0) if isinstance(weight, Schedule) else weight)
-        likelihood: Any = model.likelihood
-        if not isinstance(likelihood, Gaussian):
-            return beta
-        return beta * float((likelihood.scales() / likelihood.unit).detach().square().mean())
 
 
 @torch.inference_mode()

@@ -33,6 +33,7 @@ from diabolo.measures.surgery import (
     elbo_surgery,
     subsampling_divergence,
 )
+from diabolo.measures.target import Target
 from diabolo.measures.two_sample import TwoSample, classifier_two_sample
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "StandardisedRows",
     "SubsamplingDivergence",
     "Surgery",
+    "Target",
     "TwoSample",
     "active_units",
     "annealed_importance",
