@@ -41,7 +41,9 @@ ROWS = [
         for rate in RATES
     ),
     *(
-        Row(f"target_distortion={e:g}", partial(target, target_distortion=e), "within 2 % on held-out rows", 1)
+        Row(
+            f"target_distortion={e:g}", partial(target, target_distortion=e), "within 2 % on held-out rows", 1
+        )
         for e in ERRORS
     ),
 ]

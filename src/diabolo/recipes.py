@@ -48,6 +48,11 @@ def beta_vae(n_components: int = 10, **settings: Any) -> VAE:
     return VAE(n_components, **{"beta": 4.0, **settings})
 
 
+def geco(n_components: int = 10, *, target_distortion: float = 0.1, **settings: Any) -> VAE:
+    """Rezende & Viola 2018: the smallest rate with a root mean squared error of at most 0.1 (values in [0, 1])."""
+    return VAE(n_components, **{"target_distortion": target_distortion, **settings})
+
+
 def sigma_vae(n_components: int = 10, **settings: Any) -> VAE:
     """Rybkin et al. 2021: the Gaussian scale is learned, so the data balance the two terms."""
     return VAE(n_components, **{"likelihood": Gaussian("learned"), **settings})
@@ -58,6 +63,7 @@ __all__ = [
     "dcec_autoencoder",
     "denoising_autoencoder",
     "factor_analysis",
+    "geco",
     "pca",
     "ppca",
     "sigma_vae",

@@ -14,8 +14,11 @@ from diabolo.training import Plan, train
 
 def sentence(posterior, prior, objective):
     """Return what the refusal must say, or None where the combination has a meaning; from the theory."""
-    if type(objective).__name__ in ("ELBO", "ImportanceWeighted", "Capacity") and not posterior.has_density:
-        return "objective=(ELBO|ImportanceWeighted|Capacity).* needs a posterior with a density and a prior.*use posterior=Diagonal"
+    if (
+        type(objective).__name__ in ("ELBO", "ImportanceWeighted", "Capacity", "Constrained")
+        and not posterior.has_density
+    ):
+        return "objective=(ELBO|ImportanceWeighted|Capacity|Constrained).* needs a posterior with a density and a prior.*use posterior=Diagonal"
     if type(objective).__name__ == "Reconstruction" and posterior.has_density:
         return "objective=Reconstruction\\(\\) is for a deterministic posterior.*use ELBO\\(\\)"
     if prior is not None and not posterior.has_density:

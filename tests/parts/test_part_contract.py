@@ -279,7 +279,7 @@ class TestInAModel:
 
     def test_state_round_trip(self, make_part, event, rows, compose, room, suits):
         model, x = embedded(compose, rows, event, room, suits(make_part()))
-        twin = clone(model).build(model.sizes)
+        twin = clone(model).build(model.sizes).eval()
         noise = torch.randn(2, len(x), 2)
 
         def outputs(m):

@@ -224,7 +224,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             model = self._place(model, Sizes(self.layout_.event, self.n_components))
             model.start(statistics)
         self._objective().check(model)
-        self._n_features_out = self.n_components
+        self.n_components_ = self._n_features_out = self.n_components
         self.model_ = model.eval()
 
     def _place(self, model: LatentModel, sizes: Sizes) -> LatentModel:
@@ -448,11 +448,11 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         array of shape (n, ...)
         """
         check_is_fitted(self)
-        if not (isinstance(dim, numbers.Integral) and 0 <= dim < self.n_components):
-            raise ValueError(f"dim must be a whole number from 0 to {self.n_components - 1}, got {dim!r}.")
+        if not (isinstance(dim, numbers.Integral) and 0 <= dim < self.n_components_):
+            raise ValueError(f"dim must be a whole number from 0 to {self.n_components_ - 1}, got {dim!r}.")
         dtype = np.float64 if self._numpy_dtype.endswith("f8") else np.float32
         moved = np.asarray(from_torch(values, "values"), dtype=dtype).reshape(-1)
-        base = np.zeros((1, self.n_components), dtype) if x is None else self._code_of("x", x)
+        base = np.zeros((1, self.n_components_), dtype) if x is None else self._code_of("x", x)
         codes = np.repeat(base, len(moved), axis=0)
         codes[:, dim] = moved
         return self.inverse_transform(codes)
@@ -497,6 +497,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Become the fitted estimator that a file describes."""
         names = state.pop("feature_names_in_")
         self._dtype = getattr(torch, state.pop("dtype"))
+        self.n_components_ = self.n_components  # where a file from before it was kept does not say
         for name, value in state.items():
             setattr(self, name, value)
         if names:
@@ -504,9 +505,9 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.layout_ = Layout(**{**layout, "shape": tuple(layout["shape"])})
         self.event_shape_ = self.layout_.shape
         self.row_shape_ = (math.prod(self.event_shape_),) if self.layout_.flat else self.event_shape_
-        self._n_features_out = self.n_components
+        self._n_features_out = self.n_components_
         self._optimiser = None
-        self.model_ = self._place(model, Sizes(self.layout_.event, self.n_components))
+        self.model_ = self._place(model, Sizes(self.layout_.event, self.n_components_))
         weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
         self.model_.load_state_dict(weights)
         self.model_.eval()
@@ -546,8 +547,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         codes = check_array(
             from_torch(Z, "Z"), dtype=[np.float32, np.float64], input_name="Z", estimator=self
         )
-        if codes.shape[1] != self.n_components:
-            raise ValueError(f"Z must have n_components = {self.n_components} columns, got {codes.shape[1]}.")
+        if codes.shape[1] != self.n_components_:
+            raise ValueError(
+                f"Z must have n_components = {self.n_components_} columns, got {codes.shape[1]}."
+            )
         return codes
 
     def _code_of(self, name: str, x: ArrayLike) -> np.ndarray:
@@ -631,6 +634,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
 
 _FITTED = (
+    "n_components_",
     "seed_",
     "choices_",
     "history_",

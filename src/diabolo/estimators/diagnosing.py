@@ -69,7 +69,7 @@ class DiagnosingEstimator(ScoringEstimator):
         below = (rates < COLLAPSE_NATS).double().mean(0) >= 1 - COLLAPSE_SHARE
         return GenerativeDiagnosis(
             n_rows=len(array),
-            n_components=self.n_components,
+            n_components=self.n_components_,
             constant_dimensions=(),
             continuity=latent_continuity(codes, path=path, prior_codes=from_prior, seed=self.seed_),
             elbo=-float((estimate.distortion + estimate.rate).double().mean()),

@@ -197,7 +197,7 @@ class ScoringEstimator(GeneratingEstimator):
         distortion, rate = (float(t.double().mean()) for t in (estimate.distortion, estimate.rate))
         return GenerativeRecord(
             n_rows=len(array),
-            n_components=self.n_components,
+            n_components=self.n_components_,
             compression=self._compression(array, codes),
             elbo=-(distortion + rate),
             rate=rate,

@@ -131,7 +131,7 @@ class SteeringEstimator(DiagnosingEstimator):
         )
         if is_rate and below:
             return said + (
-                f"the most that these {self.n_components} codes came to use: train longer (effort='thorough'), "
+                f"the most that these {self.n_components_} codes came to use: train longer (effort='thorough'), "
                 "give more n_components or a wider network, or a smaller target."
             )
         if is_rate:
@@ -142,7 +142,7 @@ class SteeringEstimator(DiagnosingEstimator):
                 "their mean. Give a smaller target."
             )
         return said + (
-            f"the floor of what noise and a decoder of {self.n_components} codes came to allow here: give a "
+            f"the floor of what noise and a decoder of {self.n_components_} codes came to allow here: give a "
             "larger target, more n_components or a wider network, or train longer (effort='thorough')."
         )
 

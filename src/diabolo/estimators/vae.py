@@ -236,7 +236,7 @@ class VAE(SteeringEstimator):
         array = self._check_X(X, reset=False)
         model, dtype = self._model_for(array.dtype)
         x = self._tensor(array, dtype)
-        shape = (n_draws, len(x), self.n_components)
+        shape = (n_draws, len(x), self.n_components_)
         with torch.inference_mode(), seeded(self._draw_seed(random_state)):
             noise = torch.randn(shape, dtype=dtype, device=x.device)
             return model.draw(self._posterior(model, x), noise).cpu().numpy()

@@ -11,6 +11,7 @@ from diabolo.measures.compression import CompressionCurve, compression_curve
 from diabolo.measures.continuity import Continuity, latent_continuity, spherical, straight
 from diabolo.measures.diagnosis import COLLAPSE_NATS, COLLAPSE_SHARE, Diagnosis, GenerativeDiagnosis
 from diabolo.measures.diagnostics import active_units, rate_per_dimension
+from diabolo.measures.error_curve import ErrorCurve
 from diabolo.measures.features import (
     LocalFeatures,
     SampleQuality,
@@ -46,6 +47,7 @@ __all__ = [
     "CrossEntropy",
     "DenoisingRecord",
     "Diagnosis",
+    "ErrorCurve",
     "GenerativeDiagnosis",
     "GenerativeRecord",
     "InferenceGap",

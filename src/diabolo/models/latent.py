@@ -146,7 +146,10 @@ class LatentModel(Model):
                 else x.new_empty(shape)
             )
         z = self.draw(posterior, noise)
-        return Evaluation(x, z, posterior, self.latent_prior(), self.decode(z), context)
+        observation = self.decode(z)
+        if self.training:
+            observation = self.likelihood.follow(observation, x)
+        return Evaluation(x, z, posterior, self.latent_prior(), observation, context)
 
     def _check_parts(self) -> None:
         if self.prior is not None and not self.posterior.has_density:

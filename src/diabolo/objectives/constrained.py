@@ -122,7 +122,9 @@ class Constrained(Objective):
 
     def judge(self, row: dict[str, float]) -> tuple[float, ...]:
         """Return how far the target is missed, then the quantity that is made small; and learn the excess."""
-        held_out = {name.removeprefix("val_"): value for name, value in row.items() if name.startswith("val_")}
+        held_out = {
+            name.removeprefix("val_"): value for name, value in row.items() if name.startswith("val_")
+        }
         row["beta"] = self.beta
         error = self.error(self.measured(held_out or row))
         if held_out:
