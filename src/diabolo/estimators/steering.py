@@ -119,32 +119,35 @@ class SteeringEstimator(DiagnosingEstimator):
         super()._tell(outcome)
         target = getattr(self, "target_", None)
         if target is not None and not target.is_met and outcome.stopped != "interrupted":
-            warnings.warn(self._why_missed(target), TargetWarning, stacklevel=4)
+            warnings.warn(self._why_missed(target, outcome.history), TargetWarning, stacklevel=4)
 
-    def _why_missed(self, target: Target) -> str:
-        """Return the sentence about a target that was not met."""
-        below = target.reached < target.wanted
+    def _why_missed(self, target: Target, history: list[dict[str, float]]) -> str:
+        """Return the sentence about a target that was not met, by what the checks of the training showed."""
+        objective, prefix = self._constrained(), "val_" if target.rows == "held-out" else ""
+        names = [name for name in ("rate", "distortion", "mse") if prefix + name in history[0]]
+        shown = [objective.measured({name: row[prefix + name] for name in names}) for row in history]
         is_rate = target.name == "target_rate"
         said = (
             f"{target.name}={target.wanted:.6g} {target.unit} was not met: the {target.rows} rows show "
             f"{target.reached:.4g} at beta={self.beta_:.3g}, "
         )
-        if is_rate and below:
+        if is_rate and max(shown) < target.wanted:
             return said + (
-                f"the most that these {self.n_components_} codes came to use: train longer (effort='thorough'), "
-                "give more n_components or a wider network, or a smaller target."
+                f"and {max(shown):.4g} at most: that is what {self.n_components_} codes came to use. Give a smaller "
+                "target, more n_components or a wider network, or train longer (effort='thorough')."
             )
-        if is_rate:
-            return said + "which the training was too short to press down: train longer (max_epochs, effort)."
-        if below:
+        if not is_rate and min(shown) > target.wanted:
             return said + (
-                "less than was allowed with hardly any rate: rows without codes are not farther from "
-                "their mean. Give a smaller target."
+                f"and {min(shown):.4g} at least: the floor of what noise and a decoder of {self.n_components_} codes "
+                "allowed. Give a larger target, more n_components or a wider network, or train longer "
+                "(effort='thorough')."
             )
-        return said + (
-            f"the floor of what noise and a decoder of {self.n_components_} codes came to allow here: give a "
-            "larger target, more n_components or a wider network, or train longer (effort='thorough')."
-        )
+        if not is_rate and max(shown) < target.wanted:
+            return said + (
+                f"and {max(shown):.4g} at most, which takes no codes: rows are that near to their mean. "
+                "Give a smaller target."
+            )
+        return said + "for training ended before beta settled: train longer (max_epochs, effort='thorough')."
 
     # -- files ---------------------------------------------------------------------------------
 

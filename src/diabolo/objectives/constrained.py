@@ -10,8 +10,9 @@ from torch import Tensor
 
 from diabolo.contracts import Evaluation, Model, Objective
 
-#: Steps of ln beta for each batch: GAIN times the relative error, which counts as one at most.
-GAIN = 0.05
+#: Steps of ln beta for each batch: the gain times the relative error, which counts as one at most. The gain is at
+#: least the first number; a short training has the second by its number of steps, up to the third.
+GAIN, GAIN_STEPS, HIGHEST_GAIN = 0.05, 40.0, 0.2
 #: Share of the training before beta moves: the codes must be of use before their price means something.
 HOLD = 0.1
 #: beta stays within these bounds.
@@ -64,6 +65,7 @@ class Constrained(Objective):
         self.n_draws = n_draws
         self.beta = float(initial)
         self.excess = 0.0
+        self.progress = 0.0
 
     @property
     def target(self) -> float:
@@ -90,13 +92,19 @@ class Constrained(Objective):
 
     def forward(self, evaluation: Evaluation, progress: float = 1.0) -> dict[str, Tensor]:
         """Return ``distortion`` and ``weighted_rate``; a batch of the training moves beta."""
-        if self.training and progress > HOLD:
-            shown = {name: value.item() for name, value in self.quantities(evaluation).items()}
-            error = self.error(self.measured(shown)) + self.excess
-            step = GAIN * min(1.0, max(-1.0, error))
-            self.beta = min(max(self.beta * math.exp(step), LOWEST), HIGHEST)
+        if self.training:
+            self._steer(evaluation, progress)
         rate = evaluation.rate.mean()
         return {"distortion": evaluation.distortion.mean(), "weighted_rate": self.beta * rate}
+
+    def _steer(self, evaluation: Evaluation, progress: float) -> None:
+        gain = min(max(GAIN, GAIN_STEPS * (progress - self.progress)), HIGHEST_GAIN)
+        self.progress = progress
+        if progress > HOLD:
+            shown = {name: value.item() for name, value in self.quantities(evaluation).items()}
+            error = self.error(self.measured(shown)) + self.excess
+            self.beta *= math.exp(gain * min(1.0, max(-1.0, error)))
+            self.beta = min(max(self.beta, LOWEST), HIGHEST)
 
     def quantities(self, evaluation: Evaluation) -> dict[str, Tensor]:
         """Return distortion and rate, and the squared error per value where the target is one."""
@@ -118,7 +126,9 @@ class Constrained(Objective):
         if self.target_rate is None and self.target_unit == "nats":
             return (self.target - measured) / max(abs(self.target), 1.0)
         error = math.log(max(measured, 1e-12) / self.target)
-        return error if self.target_rate is not None else -error
+        if self.target_rate is not None:
+            return error
+        return -2 * error if self.target_unit == "rmse" else -error  # of the squared error, in either unit
 
     def judge(self, row: dict[str, float]) -> tuple[float, ...]:
         """Return how far the target is missed, then the quantity that is made small; and learn the excess."""
@@ -130,4 +140,5 @@ class Constrained(Objective):
         if held_out:
             self.excess += 0.5 * (error - self.error(self.measured(row)) - self.excess)
         other = (held_out or row)["rate" if self.target_rate is None else "distortion"]
-        return max(0.0, abs(error) - TOLERANCE), other
+        share = 0.5 if self.target_unit == "rmse" and self.target_rate is None else 1.0
+        return max(0.0, share * abs(error) - TOLERANCE), other
