@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder
+    from diabolo.measures import TargetWarning
     from diabolo.persistence import load
     from diabolo.storage import ModelFileError
     from diabolo.training import DivergenceWarning, InterruptedWarning
@@ -24,6 +25,7 @@ _HOMES = {
     "ModelFileError": "storage",
     "DivergenceWarning": "training",
     "InterruptedWarning": "training",
+    "TargetWarning": "measures",
 }
 _ROOMS = (
     "likelihoods",
@@ -45,6 +47,7 @@ __all__ = [
     "DivergenceWarning",
     "InterruptedWarning",
     "ModelFileError",
+    "TargetWarning",
     "load",
 ]
 

@@ -9,8 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 import diabolo
-from diabolo import VAE, AutoEncoder
-from diabolo.estimators.steering import TargetWarning
+from diabolo import VAE, AutoEncoder, TargetWarning
 from diabolo.likelihoods import Categorical, Gaussian
 from diabolo.networks import MLP
 from diabolo.objectives import ELBO, Constrained

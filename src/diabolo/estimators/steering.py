@@ -14,14 +14,10 @@ from diabolo.contracts import Objective, Part, Schedule, Statistics
 from diabolo.estimators.diagnosing import DiagnosingEstimator
 from diabolo.estimators.inputs import finite, one_of
 from diabolo.likelihoods import Categorical, Likelihood
-from diabolo.measures import Target
+from diabolo.measures import Target, TargetWarning
 from diabolo.models import LatentModel
 from diabolo.objectives import Constrained
 from diabolo.training import Outcome, Plan
-
-
-class TargetWarning(UserWarning):
-    """A target was not met within 2 %; the sentence says what was reached."""
 
 
 class SteeringEstimator(DiagnosingEstimator):

@@ -34,7 +34,7 @@ from diabolo.measures.surgery import (
     elbo_surgery,
     subsampling_divergence,
 )
-from diabolo.measures.target import Target
+from diabolo.measures.target import Target, TargetWarning
 from diabolo.measures.two_sample import TwoSample, classifier_two_sample
 
 __all__ = [
@@ -61,6 +61,7 @@ __all__ = [
     "SubsamplingDivergence",
     "Surgery",
     "Target",
+    "TargetWarning",
     "TwoSample",
     "active_units",
     "annealed_importance",

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 MET = 0.02
 
 
+class TargetWarning(UserWarning):
+    """A target was not met within 2 %; the sentence says what was reached."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A target that beta was steered to, and what was reached on the rows that it was steered on.
