@@ -311,7 +311,7 @@ class TestObjectives:
             assert all(isinstance(name, str) and term.shape == () for name, term in terms.items())
 
     def test_a_batch_split_in_two_has_the_same_mean_loss(self, make_objective, compose, rows):
-        objective = make_objective()
+        objective = make_objective().eval()
         model, x = embedded(compose, rows, (6,), "objective", objective, torch.float64)
         noise = torch.randn(2, len(x), 2, dtype=x.dtype)
 
