@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder, MultiRateVAE
     from diabolo.estimators.trade_off import rate_distortion
+    from diabolo.measures import TargetWarning
     from diabolo.persistence import load
     from diabolo.storage import ModelFileError
     from diabolo.training import DivergenceWarning, InterruptedWarning
@@ -27,6 +28,7 @@ _HOMES = {
     "ModelFileError": "storage",
     "DivergenceWarning": "training",
     "InterruptedWarning": "training",
+    "TargetWarning": "measures",
 }
 _ROOMS = (
     "likelihoods",
@@ -49,6 +51,7 @@ __all__ = [
     "InterruptedWarning",
     "ModelFileError",
     "MultiRateVAE",
+    "TargetWarning",
     "load",
     "rate_distortion",
 ]

@@ -79,6 +79,11 @@ def factor_vae(n_components: int = 10, **settings: Any) -> VAE:
     return VAE(n_components, **{**parts, **settings})
 
 
+def geco(n_components: int = 10, *, target_distortion: float = 0.1, **settings: Any) -> VAE:
+    """Rezende & Viola 2018: the smallest rate with a root mean squared error of at most 0.1 (values in [0, 1])."""
+    return VAE(n_components, **{"target_distortion": target_distortion, **settings})
+
+
 def sigma_vae(n_components: int = 10, **settings: Any) -> VAE:
     """Rybkin et al. 2021: the Gaussian scale is learned, so the data balance the two terms."""
     return VAE(n_components, **{"likelihood": Gaussian("learned"), **settings})
@@ -133,6 +138,7 @@ __all__ = [
     "iwae",
     "multi_rate_vae",
     "factor_vae",
+    "geco",
     "pca",
     "ppca",
     "sigma_vae",

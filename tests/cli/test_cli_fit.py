@@ -221,3 +221,17 @@ def test_pairs_to_restore(typed, places, tmp_path):
     assert facts["metrics"]["noisy_mse"] == pytest.approx(1.0)
     np.save(tmp_path / "noisy.npy", X[:50])
     assert "of the same shape" in typed(*words, "--overwrite", "--noisy", tmp_path / "noisy.npy").err
+
+
+def test_a_target_in_place_of_beta(typed, places, tmp_path):
+    assert "--target-rate" in typed("fit", "--help").out
+    said = typed("fit", places / "images.npy", "--out", tmp_path / "a", "--target-rate", "2", *QUICK)
+    assert said.code == 0
+    assert "target_rate" in said.out
+    metrics = json.loads((tmp_path / "a" / "metrics.json").read_text())
+    assert metrics["target"]["wanted"] == 2.0
+    assert diabolo.load(tmp_path / "a" / "model.diabolo").target_rate == 2.0
+    words = ("fit", places / "images.npy", "--out", tmp_path / "b", "--target-rate", "2", "--beta", "3")
+    said = typed(*words, *QUICK)
+    assert said.code == 2
+    assert "target_rate finds beta by itself" in said.err

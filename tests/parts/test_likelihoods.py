@@ -232,3 +232,22 @@ def test_names_of_losses_are_likelihoods():
     assert BY_NAME["gaussian_per_feature"]().per_feature
     assert not Gaussian().per_feature
     assert issubclass(Gaussian, LocationScale)
+
+
+def test_the_optimal_scale_is_where_the_learned_one_would_go(compose, rows):
+    x = rows(None, (6,), dtype=torch.float64)
+    model = compose(x, likelihood=Gaussian("optimal"))
+    unit = model.likelihood.unit
+    noise = torch.randn(1, len(x), 2, dtype=x.dtype)
+    e = model.train().evaluate(x, noise=noise)
+    scale = (e.observation.scale / unit).flatten()[0].detach().requires_grad_()
+    normal = torch.distributions.Normal(e.observation.mean.detach(), unit * scale)
+    (slope,) = torch.autograd.grad(normal.log_prob(x).sum(-1).mean(), scale)
+    assert abs(slope) < 1e-9
+    torch.testing.assert_close(e.log_px, normal.log_prob(x).sum(-1))
+    # what is kept is the mean over the first batches
+    halves = [model.evaluate(half, noise=noise[:, :6]).observation.scale for half in (x[:6], x[6:])]
+    seen = [float((s / unit).flatten()[0]) ** 2 for s in (e.observation.scale, *halves)]
+    kept = model.eval().likelihood.scales() / unit
+    assert float(kept[0]) ** 2 == pytest.approx(sum(seen) / 3)
+    assert torch.equal(model.evaluate(x[:3]).observation.scale.flatten()[:6], model.likelihood.scales())

@@ -287,7 +287,7 @@ class TestInAModel:
 
     def test_state_round_trip(self, make_part, event, rows, compose, room, suits):
         model, x = embedded(compose, rows, event, room, suits(make_part()))
-        twin = clone(model).build(model.sizes)
+        twin = clone(model).build(model.sizes).eval()
         noise = torch.randn(2, len(x), 2)
 
         def outputs(m):
@@ -319,7 +319,7 @@ class TestObjectives:
             assert all(isinstance(name, str) and term.shape == () for name, term in terms.items())
 
     def test_a_batch_split_in_two_has_the_same_mean_loss(self, make_objective, compose, rows):
-        objective = make_objective()
+        objective = make_objective().eval()
         if isinstance(objective, TotalCorrelation | DisentangledInferredPrior):
             pytest.skip("compares the rows of a batch")
         model, x = embedded(compose, rows, (6,), "objective", objective, torch.float64)

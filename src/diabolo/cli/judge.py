@@ -94,7 +94,7 @@ def info(run: RunName, /, *, show: Show = Show()) -> None:  # noqa: B008 - froze
         "parts": parts,
         "observation": list(estimator.row_shape_),
         "kind": estimator.layout_.kind,
-        "n_components": estimator.n_components,
+        "n_components": estimator.n_components_,
         "n_parameters": n_parameters(estimator),
         "training": training,
         "source": opened.config.get("data"),

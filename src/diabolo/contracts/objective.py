@@ -69,3 +69,22 @@ class Objective(Part, ABC):
         progress : float
             Share of the training that is done, from 0 to 1; for schedules.
         """
+
+    def quantities(self, evaluation: Evaluation) -> dict[str, Tensor]:
+        """Return what the history shows of a batch beside the loss: means over its rows, detached."""
+        shown = {"distortion": evaluation.distortion.detach().mean()}
+        if evaluation.prior is not None:
+            shown["rate"] = evaluation.rate.detach().mean()
+        return shown
+
+    def judge(self, row: dict[str, float]) -> tuple[float, ...]:
+        """Return what the weights that are kept make smallest, compared from left to right: the loss.
+
+        Called with each row of the history; an objective with a state may learn from the row and write in it.
+
+        Parameters
+        ----------
+        row : dict
+            Means over the training batches since the row before, and over held-out rows under ``val_...``.
+        """
+        return (row.get("val_loss", row["loss"]),)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from diabolo.contracts import Part
 from diabolo.estimators.base import Effort
+from diabolo.estimators.dimension import SizingEstimator
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
-from diabolo.estimators.reconstructing import ReconstructingEstimator
 from diabolo.likelihoods import Likelihood
 from diabolo.networks import Network
 from diabolo.posteriors import Deterministic
 
 
 @documented
-class AutoEncoder(ReconstructingEstimator):
+class AutoEncoder(SizingEstimator):
     """An auto-encoder H = D o E: codes of ``n_components`` numbers from which X is rebuilt.
 
     Encoder and decoder are learned together by stochastic gradient descent on the reconstruction
@@ -23,7 +23,11 @@ class AutoEncoder(ReconstructingEstimator):
     Parameters
     ----------
     n_components : int
-        Dimension d of the latent space.
+        Dimension d of the latent space; with ``target_error`` the largest that is tried.
+    target_error : float, optional
+        Find the smallest dimension with ||H(x) - x|| <= this on the held-out rows (``X_val``, or those of
+        ``early_stopping``): root mean squared error per value, in units of X. ``n_components`` is fitted first,
+        then dimensions by bisection, about log2(n_components) fits, as if the error never rose with the dimension.
     likelihood : str or Likelihood
         The reconstruction loss: ``"squared_error"``, ``"absolute_error"``, ``"cross_entropy"``, or
         any likelihood.
@@ -31,6 +35,8 @@ class AutoEncoder(ReconstructingEstimator):
 
     Attributes
     ----------
+    error_curve_ : ErrorCurve
+        With ``target_error``: the errors of the dimensions that were fitted; ``n_components_`` is the one found.
     {fitted}
 
     Examples
@@ -47,6 +53,7 @@ class AutoEncoder(ReconstructingEstimator):
         self,
         n_components: int = 10,
         *,
+        target_error: float | None = None,
         likelihood: str | Likelihood = "squared_error",
         network: str | Network = "auto",
         scale: str = "auto",
@@ -65,6 +72,7 @@ class AutoEncoder(ReconstructingEstimator):
         verbose: int = 0,
     ) -> None:
         self.n_components = n_components
+        self.target_error = target_error
         self.likelihood = likelihood
         self.network = network
         self.scale = scale

@@ -134,7 +134,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         with seeded(self.seed_ + self.n_steps_ + 1):
             outcome = train(self.model_, objective, x, plan=plan, optimiser=optimiser)
         self._optimiser, self._minimised = outcome.optimiser, objective
-        self._record(outcome, first=False)
+        self._record(outcome, objective, first=False)
         self._after_fit(x)
         return self
 
@@ -180,10 +180,11 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         x, x_valid, context, context_valid = self._hold_out(x, valid, context)
         plan = self._plan(len(x))
         title = type(self).__name__
+        objective = self._objective()
         with seeded(self.seed_ + 1), progress_bar(title, self.verbose) as progress:
             outcome = train(
                 self.model_,
-                self._objective(),
+                objective,
                 x,
                 plan=plan,
                 context=context,
@@ -192,7 +193,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 progress=progress,
             )
         outcome.optimiser = None
-        self._record(outcome, first=not going_on)
+        self._record(outcome, objective, first=not going_on)
         self._after_fit(self._tensor(array, self._dtype))
         self._tell(outcome)
         return self
@@ -229,7 +230,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             model = self._place(model, Sizes(self.layout_.event, self.n_components))
             model.start(statistics)
         self._objective().check(model)
-        self._n_features_out = self.n_components
+        self.n_components_ = self._n_features_out = self.n_components
         self.model_ = model.eval()
 
     def _composed(self, model: LatentModel) -> LatentModel:
@@ -359,7 +360,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             {name: tensor[held] for name, tensor in context.items()},
         )
 
-    def _record(self, outcome: Outcome, *, first: bool) -> None:
+    def _record(self, outcome: Outcome, objective: Objective, *, first: bool) -> None:
         self.history_ = outcome.history if first else [*self.history_, *outcome.history]
         self.n_iter_ = (0 if first else self.n_iter_) + math.ceil(outcome.n_epochs)
         self.n_steps_ = (0 if first else self.n_steps_) + outcome.n_steps
@@ -457,11 +458,11 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         array of shape (n, ...)
         """
         check_is_fitted(self)
-        if not (isinstance(dim, numbers.Integral) and 0 <= dim < self.n_components):
-            raise ValueError(f"dim must be a whole number from 0 to {self.n_components - 1}, got {dim!r}.")
+        if not (isinstance(dim, numbers.Integral) and 0 <= dim < self.n_components_):
+            raise ValueError(f"dim must be a whole number from 0 to {self.n_components_ - 1}, got {dim!r}.")
         dtype = np.float64 if self._numpy_dtype.endswith("f8") else np.float32
         moved = np.asarray(from_torch(values, "values"), dtype=dtype).reshape(-1)
-        base = np.zeros((1, self.n_components), dtype) if x is None else self._code_of("x", x)
+        base = np.zeros((1, self.n_components_), dtype) if x is None else self._code_of("x", x)
         codes = np.repeat(base, len(moved), axis=0)
         codes[:, dim] = moved
         return self.inverse_transform(codes)
@@ -506,6 +507,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Become the fitted estimator that a file describes."""
         names = state.pop("feature_names_in_")
         self._dtype = getattr(torch, state.pop("dtype"))
+        self.n_components_ = self.n_components  # where a file from before it was kept does not say
         for name, value in state.items():
             setattr(self, name, value)
         if names:
@@ -513,10 +515,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.layout_ = Layout(**{**layout, "shape": tuple(layout["shape"])})
         self.event_shape_ = self.layout_.shape
         self.row_shape_ = (math.prod(self.event_shape_),) if self.layout_.flat else self.event_shape_
-        self._n_features_out = self.n_components
+        self._n_features_out = self.n_components_
         self._optimiser = None
         self._minimised = None
-        self.model_ = self._place(model, Sizes(self.layout_.event, self.n_components))
+        self.model_ = self._place(model, Sizes(self.layout_.event, self.n_components_))
         weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
         self.model_.load_state_dict(weights)
         self.model_.eval()
@@ -557,8 +559,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         codes = check_array(
             from_torch(Z, "Z"), dtype=[np.float32, np.float64], input_name="Z", estimator=self
         )
-        if codes.shape[1] != self.n_components:
-            raise ValueError(f"Z must have n_components = {self.n_components} columns, got {codes.shape[1]}.")
+        if codes.shape[1] != self.n_components_:
+            raise ValueError(
+                f"Z must have n_components = {self.n_components_} columns, got {codes.shape[1]}."
+            )
         return codes
 
     def _code_of(self, name: str, x: ArrayLike) -> np.ndarray:
@@ -642,6 +646,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
 
 _FITTED = (
+    "n_components_",
     "seed_",
     "choices_",
     "history_",

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from diabolo.contracts import Schedule, Sizes, Statistics
 from diabolo.estimators.scoring import ScoringEstimator
-from diabolo.likelihoods import Gaussian
 from diabolo.measures import (
     COLLAPSE_NATS,
     COLLAPSE_SHARE,
@@ -26,7 +25,6 @@ from diabolo.measures import (
     rate_per_dimension,
 )
 from diabolo.models import LatentModel
-from diabolo.objectives import ELBO
 from diabolo.training import seeded
 
 _PRIOR_DRAWS = 2_000
@@ -71,7 +69,7 @@ class DiagnosingEstimator(ScoringEstimator):
         below = (rates < COLLAPSE_NATS).double().mean(0) >= 1 - COLLAPSE_SHARE
         return GenerativeDiagnosis(
             n_rows=len(array),
-            n_components=self.n_components,
+            n_components=self.n_components_,
             constant_dimensions=(),
             continuity=latent_continuity(codes, path=path, prior_codes=from_prior, seed=self.seed_),
             elbo=-float((estimate.distortion + estimate.rate).double().mean()),
@@ -87,15 +85,6 @@ class DiagnosingEstimator(ScoringEstimator):
                 from_aggregate.cpu().numpy(), from_prior.cpu().numpy(), seed=self.seed_
             ),
         )
-
-    def _effective_beta(self, model: LatentModel) -> float:
-        objective = self._objective()
-        weight = objective.beta if isinstance(objective, ELBO) else 1.0
-        beta = float(weight(1.0) if isinstance(weight, Schedule) else weight)
-        likelihood: Any = model.likelihood
-        if not isinstance(likelihood, Gaussian):
-            return beta
-        return beta * float((likelihood.scales() / likelihood.unit).detach().square().mean())
 
 
 @torch.inference_mode()

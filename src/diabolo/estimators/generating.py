@@ -114,7 +114,7 @@ class GeneratingEstimator(LatentEstimator):
             return self._generate(self._ex_post(self.model_).sample((n,)), observation)
 
     def _placed(self, part: Prior) -> Prior:
-        sizes = Sizes(self.layout_.event, self.n_components)
+        sizes = Sizes(self.layout_.event, self.n_components_)
         return part.build(sizes).to(device=self._device(), dtype=self._dtype)
 
     def _after_fit(self, x: Tensor) -> None:

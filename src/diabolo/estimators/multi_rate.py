@@ -163,7 +163,7 @@ class MultiRateVAE(VAE):
         if beta != default:
             kept.pop("_aggregate", None)
         vae = VAE()
-        vae.__dict__.update(kept, beta=beta, model_=model, choices_=dict(self.choices_))
+        vae.__dict__.update(kept, beta=beta, beta_=float(beta), model_=model, choices_=dict(self.choices_))
         if X is not None:
             vae._after_fit(vae._tensor(vae._check_X(X, reset=False), vae._dtype))
         return vae

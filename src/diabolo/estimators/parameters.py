@@ -45,6 +45,8 @@ COMMON = """network : str or Network
 
 FITTED = """model_ : LatentModel
         The trained model, a PyTorch module.
+    n_components_ : int
+        Dimension of the codes.
     history_ : list of dict
         One row for each check: step, epoch, loss, distortion, rate, and the same of held-out rows.
     choices_ : dict

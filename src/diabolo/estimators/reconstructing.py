@@ -87,7 +87,7 @@ class ReconstructingEstimator(GeneratingEstimator):
         codes = self.transform(X)
         constant = tuple(np.flatnonzero(np.ptp(codes, axis=0) == 0).tolist())
         continuity = latent_continuity(codes, path=path, seed=self.seed_)
-        return Diagnosis(len(codes), self.n_components, constant, continuity)
+        return Diagnosis(len(codes), self.n_components_, constant, continuity)
 
     def _measurements(self, array: np.ndarray) -> dict[str, Any]:
         codes = self.transform(array)
@@ -95,7 +95,7 @@ class ReconstructingEstimator(GeneratingEstimator):
         variance = array.reshape(len(array), -1).var(0, dtype=np.float64).mean()
         return {
             "n_rows": len(array),
-            "n_components": self.n_components,
+            "n_components": self.n_components_,
             "compression": self._compression(array, codes),
             "reconstruction_mse": float(squares.mean()),
             "reconstruction_mae": float(np.sqrt(squares).mean()),

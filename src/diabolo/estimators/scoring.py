@@ -16,6 +16,7 @@ from torch.distributions import Distribution
 from diabolo.distributions import MixtureOfNormals
 from diabolo.estimators.generating import GeneratingEstimator, Latent
 from diabolo.estimators.inputs import one_of, positive_integer
+from diabolo.likelihoods import Gaussian
 from diabolo.measures import (
     GenerativeRecord,
     LikelihoodEstimate,
@@ -31,6 +32,7 @@ from diabolo.models import LatentModel
 class ScoringEstimator(GeneratingEstimator):
     """An estimator with q(z|x), p(z) and p(x|z): it has log p(x)."""
 
+    beta_: float
     _aggregate: Tensor
 
     @property
@@ -200,7 +202,7 @@ class ScoringEstimator(GeneratingEstimator):
         distortion, rate = (float(t.double().mean()) for t in (estimate.distortion, estimate.rate))
         return GenerativeRecord(
             n_rows=len(array),
-            n_components=self.n_components,
+            n_components=self.n_components_,
             compression=self._compression(array, codes),
             elbo=-(distortion + rate),
             rate=rate,
@@ -217,7 +219,15 @@ class ScoringEstimator(GeneratingEstimator):
             reconstruction_mse=float(self._squared_errors(array, self._decode(codes)).mean()),
             is_density=model.likelihood.is_density(array),
             kl_is_exact=estimate.kl_is_exact,
+            effective_beta=self._effective_beta(model) if _learns_its_scale(model.likelihood) else None,
+            target=getattr(self, "target_", None),
         )
+
+    def _effective_beta(self, model: LatentModel) -> float:
+        likelihood: Any = model.likelihood
+        if not isinstance(likelihood, Gaussian):
+            return self.beta_
+        return self.beta_ * float((likelihood.scales() / likelihood.unit).detach().square().mean())
 
     @torch.inference_mode()
     def _posterior(self, model: LatentModel, x: Tensor) -> Any:
@@ -229,3 +239,7 @@ class ScoringEstimator(GeneratingEstimator):
         """Return the flat row of parameters of each q(z|x)."""
         head = model.posterior.head
         return torch.cat([head(model.features(block)) for block in x.split(self._rows_in_block())])
+
+
+def _learns_its_scale(likelihood: Any) -> bool:
+    return isinstance(likelihood, Gaussian) and likelihood.scale in ("learned", "per_feature", "optimal")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,11 +16,11 @@ from diabolo import posteriors, priors
 from diabolo.contracts import Objective, Part, Schedule
 from diabolo.estimators.base import Effort
 from diabolo.estimators.choices import part_named
-from diabolo.estimators.diagnosing import DiagnosingEstimator
 from diabolo.estimators.generating import Latent, Observation
 from diabolo.estimators.inputs import one_of, positive_integer
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
+from diabolo.estimators.steering import SteeringEstimator
 from diabolo.likelihoods import Likelihood
 from diabolo.networks import Network
 from diabolo.objectives import ELBO
@@ -49,7 +49,7 @@ class Encoding:
 
 
 @documented
-class VAE(DiagnosingEstimator):
+class VAE(SteeringEstimator):
     """A variational auto-encoder: each row has a distribution of codes, and codes can be drawn.
 
     The encoder predicts q(z|x) = N(mu_x, sigma_x^2), the decoder p(x|z); both are learned by
@@ -64,8 +64,18 @@ class VAE(DiagnosingEstimator):
     beta : float or Schedule
         Weight of the rate: above 1 closer to the prior, below 1 better reconstructions. A
         schedule from :mod:`diabolo.schedules` changes it while the model is trained.
+    target_distortion : float, optional
+        In place of beta: the smallest rate with a reconstruction error of at most this, in
+        ``target_unit``, for codes drawn from q. beta is steered while the model is trained, to meet the
+        target within 2 % on the held-out rows; a target that cannot be met is warned of (``beta_``,
+        ``target_``).
+    target_rate : float, optional
+        In place of beta: the best reconstruction with a rate of at most this many nats per row.
+    target_unit : {"rmse", "mse", "nats"}
+        Unit of ``target_distortion``: root of the mean squared error per value in units of X, the mean
+        squared error per value, or -E_q log p(x|z) per row.
     objective : str or Objective
-        What training makes small: ``"elbo"`` with ``beta``, or an object from
+        What training makes small: ``"elbo"`` with ``beta`` or a target, or an object from
         :mod:`diabolo.objectives`, such as ``ImportanceWeighted(5)``.
     likelihood : str or Likelihood
         How x scatters around what is decoded: ``"auto"`` (looks at the data, see ``choices_``),
@@ -84,6 +94,11 @@ class VAE(DiagnosingEstimator):
 
     Attributes
     ----------
+    beta_ : float
+        Weight of the rate that the kept weights were trained with at the end; with a target, the
+        multiplier that met it. Its path is the column ``beta`` of ``history_``.
+    target_ : Target
+        With a target: what was reached, and on which rows.
     {fitted}
 
     Examples
@@ -101,6 +116,9 @@ class VAE(DiagnosingEstimator):
         n_components: int = 10,
         *,
         beta: float | Schedule = 1.0,
+        target_distortion: float | None = None,
+        target_rate: float | None = None,
+        target_unit: Literal["rmse", "mse", "nats"] = "rmse",
         objective: str | Objective = "elbo",
         likelihood: str | Likelihood = "auto",
         posterior: str | Posterior = "diagonal_gaussian",
@@ -124,6 +142,9 @@ class VAE(DiagnosingEstimator):
     ) -> None:
         self.n_components = n_components
         self.beta = beta
+        self.target_distortion = target_distortion
+        self.target_rate = target_rate
+        self.target_unit = target_unit
         self.objective = objective
         self.likelihood = likelihood
         self.posterior = posterior
@@ -152,6 +173,8 @@ class VAE(DiagnosingEstimator):
     def _objective(self) -> Objective:
         if isinstance(self.objective, str):
             one_of("objective", self.objective, ("elbo",))
+            if self._has_target:
+                return self._constrained()
             return ELBO(clone(self.beta) if isinstance(self.beta, Schedule) else self.beta)
         if not isinstance(self.objective, Objective):
             raise TypeError(
@@ -213,7 +236,7 @@ class VAE(DiagnosingEstimator):
         array = self._check_X(X, reset=False)
         model, dtype = self._model_for(array.dtype)
         x = self._tensor(array, dtype)
-        shape = (n_draws, len(x), self.n_components)
+        shape = (n_draws, len(x), self.n_components_)
         with torch.inference_mode(), seeded(self._draw_seed(random_state)):
             noise = torch.randn(shape, dtype=dtype, device=x.device)
             return model.draw(self._posterior(model, x), noise).cpu().numpy()

@@ -48,6 +48,13 @@ class Likelihood(Part, ABC):
         """
         return x
 
+    def follow(self, observation: Distribution, x: Tensor) -> Distribution:
+        """Return p(x|z) with what the batch itself decides, x of shape (batch, *event); nothing by default.
+
+        Called on every batch of training, after ``forward``.
+        """
+        return observation
+
     def is_density(self, x: np.ndarray) -> bool:
         """Whether log p(x|z) is the log-probability or log-density of these values."""
         return True

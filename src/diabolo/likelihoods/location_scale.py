@@ -25,6 +25,8 @@ class LocationScale(Likelihood):
     fixed: Tensor
     constant: Tensor
 
+    _words: tuple[str, ...] = ("learned", "per_feature", "data")
+
     def __init__(self, scale: float | Literal["learned", "per_feature", "data"] = "learned") -> None:
         super().__init__()
         self.scale = scale
@@ -36,7 +38,7 @@ class LocationScale(Likelihood):
 
     def build(self, sizes: Sizes, **shapes: Any) -> Self:
         """Make the scale."""
-        words = ("learned", "per_feature", "data")
+        words = self._words
         scale: Any = self.scale
         is_number = isinstance(scale, Real) and not isinstance(scale, bool)
         if not (scale in words or (is_number and 0 < scale < math.inf)):

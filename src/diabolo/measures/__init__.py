@@ -11,6 +11,7 @@ from diabolo.measures.compression import CompressionCurve, compression_curve
 from diabolo.measures.continuity import Continuity, latent_continuity, spherical, straight
 from diabolo.measures.diagnosis import COLLAPSE_NATS, COLLAPSE_SHARE, Diagnosis, GenerativeDiagnosis
 from diabolo.measures.diagnostics import active_units, rate_per_dimension
+from diabolo.measures.error_curve import ErrorCurve
 from diabolo.measures.features import LocalFeatures, StandardisedRows, local_features
 from diabolo.measures.frechet import frechet_distance
 from diabolo.measures.gap import InferenceGap, inference_gap
@@ -29,6 +30,7 @@ from diabolo.measures.surgery import (
     elbo_surgery,
     subsampling_divergence,
 )
+from diabolo.measures.target import Target, TargetWarning
 from diabolo.measures.two_sample import TwoSample, classifier_two_sample
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "CrossEntropy",
     "DenoisingRecord",
     "Diagnosis",
+    "ErrorCurve",
     "GenerativeDiagnosis",
     "GenerativeRecord",
     "InferenceGap",
@@ -54,6 +57,8 @@ __all__ = [
     "StandardisedRows",
     "SubsamplingDivergence",
     "Surgery",
+    "Target",
+    "TargetWarning",
     "TwoSample",
     "active_units",
     "annealed_importance",

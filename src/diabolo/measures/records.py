@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from diabolo.measures.compression import CompressionCurve
+from diabolo.measures.target import Target
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,11 @@ class GenerativeRecord(_Record):
         False when the likelihood is a cross-entropy of grey values, no density.
     kl_is_exact : bool
         Whether the rate is a closed form.
+    effective_beta : float or None
+        For a Gaussian likelihood of learned scale sigma: beta * sigma^2 / deviation^2, the weight of
+        the rate against half the squared error in units of the data's deviation.
+    target : Target or None
+        The target that beta was steered to, and what was reached on the rows that steered it.
     """
 
     elbo: float
@@ -127,6 +133,8 @@ class GenerativeRecord(_Record):
     reconstruction_mse: float
     is_density: bool
     kl_is_exact: bool
+    effective_beta: float | None = None
+    target: Target | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers, lists and dictionaries."""
@@ -154,6 +162,11 @@ class GenerativeRecord(_Record):
             ("mse", f"{self.mse:.6g}  per value, z drawn"),
             ("reconstruction_mse", f"{self.reconstruction_mse:.6g}  per value, z = posterior mean"),
         ]
+        if self.effective_beta is not None:
+            lines.append(("effective_beta", f"{self.effective_beta:.4g}  in units of the data's variance"))
+        if self.target is not None:
+            shown = self.target.line(rate=self.rate, distortion=self.distortion, mse=self.mse)
+            lines.insert(1, (self.target.name, shown))
         if self.latent != "prior":
             lines.insert(1, ("p(z)", self.latent))
         if self.n_unreliable:

@@ -83,7 +83,8 @@ class MultiRate(Model):
         self.model.build(sizes)
         self.encoder_gates = InputGates(_encoder(self.model), SigmoidGate)
         self.decoder_gates = InputGates(_decoder(self.model), RootGate)
-        self.code_gate = CodeGate(sizes.n_components, self._log_range()[1])
+        is_linear = not self.encoder_gates.gates and not self.decoder_gates.gates
+        self.code_gate = CodeGate(sizes.n_components, self._log_range()[1] if is_linear else None)
         return self
 
     def start(self, statistics: Statistics) -> None:
@@ -142,7 +143,10 @@ class MultiRate(Model):
         log_beta = context["log_beta"]
         posterior = self.encode(self.model.seen(x, context), log_beta)
         z = self.draw(posterior, self.model.noise(x, n_draws) if noise is None else noise)
-        return Evaluation(x, z, posterior, self.latent_prior(), self.decode(z, log_beta), context)
+        observation = self.decode(z, log_beta)
+        if self.training:
+            observation = self.likelihood.follow(observation, x)
+        return Evaluation(x, z, posterior, self.latent_prior(), observation, context)
 
     def draw_log_beta(self, x: Tensor) -> Tensor:
         """Return ln beta for each row, shape (batch,): uniform, stratified over the batch in random order."""

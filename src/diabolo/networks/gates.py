@@ -60,15 +60,17 @@ class CodeGate(RootGate):
     ----------
     n_units : int
         Number of codes.
-    reach : float
-        Half the range of ln beta over sqrt 3, which is the slope of ln beta in n: where the lines start. They
-        start as those of variances lambda_i = beta_min r^(3/2) i^(-p), with r the ratio of the largest beta to
-        the smallest and p such that lambda_(n_units + 1) = beta_min: a few codes are open at the
-        largest beta, all at the smallest.
+    reach : float or None
+        Half the range of ln beta over sqrt 3, which is the slope of ln beta in n: where the lines of a linear
+        model start. They start as those of variances lambda_i = beta_min r^(3/2) i^(-p), with r the ratio of
+        the largest beta to the smallest and p such that lambda_(n_units + 1) = beta_min: a few codes are
+        open at the largest beta, all at the smallest. None: all start open, for hidden units have gates too.
     """
 
-    def __init__(self, n_units: int, reach: float) -> None:
+    def __init__(self, n_units: int, reach: float | None) -> None:
         super().__init__(n_units)
+        if reach is None:
+            return
         share = torch.arange(1, n_units + 1).log() / math.log(n_units + 1)
         with torch.no_grad():
             self.slope.fill_(reach)

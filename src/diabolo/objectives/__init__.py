@@ -2,6 +2,7 @@
 
 from diabolo.objectives.adversarial import AdversarialTotalCorrelation
 from diabolo.objectives.capacity import Capacity
+from diabolo.objectives.constrained import Constrained
 from diabolo.objectives.elbo import ELBO
 from diabolo.objectives.importance import ImportanceWeighted
 from diabolo.objectives.inferred_prior import DisentangledInferredPrior
@@ -13,6 +14,7 @@ __all__ = [
     "ELBO",
     "AdversarialTotalCorrelation",
     "Capacity",
+    "Constrained",
     "DisentangledInferredPrior",
     "ImportanceWeighted",
     "MultiRateELBO",

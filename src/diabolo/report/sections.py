@@ -147,8 +147,8 @@ def _reconstruction(m: Material) -> Section:
         Panel(
             observations.plot_reconstructions(m.estimator, m.test, n, view=m.view),
             "Originals beside reconstructions",
-            f"Evenly spaced {m.rows}, and what is left of each after passing through {m.estimator.n_components} "
-            f"number{'s' if m.estimator.n_components > 1 else ''}.{colour}{m.scale}",
+            f"Evenly spaced {m.rows}, and what is left of each after passing through {m.estimator.n_components_} "
+            f"number{'s' if m.estimator.n_components_ > 1 else ''}.{colour}{m.scale}",
         )
     ]
     if m.view.kind == "table" and m.view.n_values > 1:
@@ -208,7 +208,7 @@ def _latent(m: Material) -> Section:
     rows, labels, said = m.test, m.labels, m.rows
     if len(rows) < _FEWEST_FOR_A_MAP and m.held_out and labels is None:
         rows, said = m.train, "training rows"
-    d = m.estimator.n_components
+    d = m.estimator.n_components_
     if d == 1:
         read = "Histogram of the codes, one number for each row."
     elif d == 2:

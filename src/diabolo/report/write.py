@@ -116,7 +116,7 @@ def write_report(
     html = render(
         title=title or f"{name} of {material.view.noun}",
         lead=_lead(material, len(train), source),
-        drawing=diabolo_drawing(" × ".join(str(n) for n in material.view.shape), estimator.n_components),
+        drawing=diabolo_drawing(" × ".join(str(n) for n in material.view.shape), estimator.n_components_),
         numbers=key_numbers(metrics),
         notes=_notes(material),
         sections=all_sections(material),
@@ -129,7 +129,7 @@ def write_report(
 def _lead(m: Material, n_train: int, source: str | None) -> str:
     e = m.estimator
     article = "an" if type(e).__name__[0] in "AEIO" else "a"
-    numbers = "one number" if e.n_components == 1 else f"{e.n_components} numbers"
+    numbers = "one number" if e.n_components_ == 1 else f"{e.n_components_} numbers"
     sentences = [
         f"This is {article} <b>{escape(type(e).__name__)}</b> that writes {escape(m.view.noun)} as <b>{numbers}</b> each.",
         f"It was fitted on {n_train:,} rows{'' if not source else f' ({escape(str(source))})'} in {e.n_steps_:,} steps "

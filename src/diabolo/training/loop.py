@@ -173,17 +173,14 @@ def mean_terms(
             seen = {name: tensor[rows] for name, tensor in context.items()}
             evaluation = model.evaluate(model.observe(x[rows]), seen, objective.n_draws)
             loss: Tensor = sum(objective(evaluation).values())
-            terms = {"loss": loss.item(), **_quantities(evaluation)}
+            terms = {"loss": loss.item(), **_quantities(objective, evaluation)}
             for name, value in terms.items():
                 totals[name] = totals.get(name, 0.0) + value * len(rows) / len(x)
     return totals
 
 
-def _quantities(evaluation: Any) -> dict[str, float]:
-    quantities = {"distortion": evaluation.distortion.detach().mean().item()}
-    if evaluation.prior is not None:
-        quantities["rate"] = evaluation.rate.detach().mean().item()
-    return quantities
+def _quantities(objective: Objective, evaluation: Any) -> dict[str, float]:
+    return {name: value.item() for name, value in objective.quantities(evaluation).items()}
 
 
 def steps_per_epoch(n_rows: int, batch_size: int) -> int:
@@ -226,14 +223,14 @@ class _Run:
         self.last: dict[str, float] = {}
         self.sums: dict[str, float] = {}
         self.count = 0
-        self.best = math.inf
+        self.best: tuple[float, ...] = (math.inf,)
         self.stale = 0
         self.kept: dict[str, Tensor] | None = None
         self.started = time.perf_counter()
 
     def gather(self, loss: float, evaluation: Any) -> None:
         """Add one step to the averages of the coming row of the history."""
-        self.last = {"loss": loss, **_quantities(evaluation)}
+        self.last = {"loss": loss, **_quantities(self.objective, evaluation)}
         for name, value in self.last.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.count += 1
@@ -249,7 +246,6 @@ class _Run:
         }
         self.sums, self.count = {}, 0
         self.outcome.history.append(row)
-        score = row["loss"]
         if self.x_valid is not None:
             self.model.eval()
             self.objective.eval()
@@ -257,8 +253,8 @@ class _Run:
             self.model.train()
             self.objective.train()
             row.update({f"val_{name}": value for name, value in valid.items()})
-            score = valid["loss"]
-        if not math.isfinite(score):
+        score = self.objective.judge(row)
+        if not all(map(math.isfinite, score)):
             self.diverge(step)
             return True
         if self.x_valid is None:
