@@ -6,11 +6,14 @@ from diabolo.measures.annealing import (
     annealed_importance,
     bidirectional,
 )
+from diabolo.measures.attribute_predictability import AttributePredictability, attribute_predictability
 from diabolo.measures.bits import bits_per_dimension, dequantise
 from diabolo.measures.compression import CompressionCurve, compression_curve
 from diabolo.measures.continuity import Continuity, latent_continuity, spherical, straight
+from diabolo.measures.dci import DCI, dci
 from diabolo.measures.diagnosis import COLLAPSE_NATS, COLLAPSE_SHARE, Diagnosis, GenerativeDiagnosis
 from diabolo.measures.diagnostics import active_units, rate_per_dimension
+from diabolo.measures.factor_scores import FixedFactorScore, beta_vae_score, factor_vae_score
 from diabolo.measures.features import (
     LocalFeatures,
     SampleQuality,
@@ -21,10 +24,12 @@ from diabolo.measures.features import (
 from diabolo.measures.frechet import frechet_distance
 from diabolo.measures.gap import InferenceGap, inference_gap
 from diabolo.measures.likelihood import LikelihoodEstimate, importance_estimate
+from diabolo.measures.mutual_information_gap import MutualInformationGap, mutual_information_gap
 from diabolo.measures.neighbours import NeighbourRecord, precision_recall_density_coverage
 from diabolo.measures.noise import RowNoise, row_noise
 from diabolo.measures.pareto import largest_k, pareto_k
 from diabolo.measures.records import DenoisingRecord, GenerativeRecord, ReconstructionRecord
+from diabolo.measures.structure import Structure, StructureScores, structure
 from diabolo.measures.surgery import (
     CrossEntropy,
     SubsamplingDivergence,
@@ -37,36 +42,46 @@ from diabolo.measures.two_sample import TwoSample, classifier_two_sample
 
 __all__ = [
     "AnnealedEstimate",
+    "AttributePredictability",
     "BidirectionalEstimate",
     "COLLAPSE_NATS",
     "COLLAPSE_SHARE",
     "CompressionCurve",
     "Continuity",
     "CrossEntropy",
+    "DCI",
     "DenoisingRecord",
     "Diagnosis",
+    "FixedFactorScore",
     "GenerativeDiagnosis",
     "GenerativeRecord",
     "InferenceGap",
     "LikelihoodEstimate",
     "LocalFeatures",
+    "MutualInformationGap",
     "NeighbourRecord",
     "ReconstructionRecord",
     "RowNoise",
     "SampleQuality",
     "StandardisedRows",
+    "Structure",
+    "StructureScores",
     "SubsamplingDivergence",
     "Surgery",
     "TwoSample",
     "active_units",
     "annealed_importance",
+    "attribute_predictability",
+    "beta_vae_score",
     "bidirectional",
     "aggregate_cross_entropy",
     "bits_per_dimension",
     "classifier_two_sample",
     "compression_curve",
+    "dci",
     "dequantise",
     "elbo_surgery",
+    "factor_vae_score",
     "frechet_distance",
     "importance_estimate",
     "inference_gap",
@@ -75,10 +90,12 @@ __all__ = [
     "latent_continuity",
     "local_features",
     "pareto_k",
+    "mutual_information_gap",
     "precision_recall_density_coverage",
     "rate_per_dimension",
     "row_noise",
     "spherical",
     "straight",
+    "structure",
     "subsampling_divergence",
 ]
