@@ -217,4 +217,12 @@ def test_real_data():
     X = named("mnist_binarized", subset="test").X
     nats = -(X * np.log(p) + (1 - X) * np.log1p(-p)).sum((1, 2)).mean()
     assert abs(nats - 205.79) < 1  # independent Bernoulli; the clipping costs a little
-    assert set(NAMES) == {"digits", "mnist", "fashion_mnist", "usps", "freyfaces", "mnist_binarized"}
+    assert set(NAMES) == {
+        "digits",
+        "mnist",
+        "fashion_mnist",
+        "usps",
+        "freyfaces",
+        "mnist_binarized",
+        "sprites",
+    }

@@ -5,5 +5,6 @@ from .binarise import binarise
 from .load import load_data
 from .named import NAMES, named
 from .readers import read
+from .sprites import Sprites
 
-__all__ = ["NAMES", "Dataset", "binarise", "load_data", "named", "read"]
+__all__ = ["NAMES", "Dataset", "Sprites", "binarise", "load_data", "named", "read"]

@@ -5,6 +5,7 @@ from typing import Literal
 
 from .base import Dataset
 from .sources import Entry, from_folder, from_openml
+from .sprites import Sprites
 
 _ENTRIES = {
     "digits": Entry({}, "scikit-learn's 8x8 digits, values 0 to 16"),
@@ -32,6 +33,7 @@ _ENTRIES = {
         {part: ("mnist_static_binarized.npz", f"{part}_packed") for part in ("train", "valid", "test")},
         "MNIST in the fixed binarisation of Larochelle and Murray, values 0 and 1",
     ),
+    "sprites": Entry({}, "squares, ellipses and hearts with known factors, values in [0, 1], rendered"),
 }
 
 NAMES: tuple[str, ...] = tuple(_ENTRIES)
@@ -45,8 +47,9 @@ def named(name: str, *, subset: Literal["train", "valid", "test", "all"] = "trai
     * ``usps``: 7291 + 2007 images (16, 16), float32 in [0, 1].
     * ``freyfaces``: 1965 images (28, 20), float32 in [0, 1], no labels.
     * ``mnist_binarized``: 50000 + 10000 + 10000 images (28, 28), float32, 0 or 1, no labels.
+    * ``sprites``: 9216 images (32, 32), float32 in [0, 1], labels the shapes: the whole grid ``Sprites()``.
 
-    All but ``digits`` are looked for in the folder that the environment variable ``DIABOLO_DATA`` names
+    All but ``digits`` and ``sprites`` are looked for in the folder that the environment variable ``DIABOLO_DATA`` names
     (mnist_train.npz and mnist_test.npz, the same for fashion_mnist, usps.npz, freyfaces.npz,
     mnist_static_binarized.npz); ``mnist``, ``fashion_mnist`` and ``usps`` are else downloaded from OpenML by
     scikit-learn, which keeps them.
@@ -56,8 +59,8 @@ def named(name: str, *, subset: Literal["train", "valid", "test", "all"] = "trai
     name : str
         One of `NAMES`.
     subset : {"train", "test", "all"}
-        The literature's split; "all" is every part, in the order train, (valid,) test. ``digits`` and
-        ``freyfaces`` have no split: "train" is "all". ``mnist_binarized`` also has "valid".
+        The literature's split; "all" is every part, in the order train, (valid,) test. ``digits``,
+        ``freyfaces`` and ``sprites`` have no split: "train" is "all". ``mnist_binarized`` also has "valid".
 
     Returns
     -------
@@ -84,7 +87,7 @@ def named(name: str, *, subset: Literal["train", "valid", "test", "all"] = "trai
         )
     entry = _ENTRIES[name]
     allowed = ["train", "test", "all"]
-    if name in ("digits", "freyfaces"):
+    if name in ("digits", "freyfaces", "sprites"):
         allowed.remove("test")
     elif name == "mnist_binarized":
         allowed.insert(1, "valid")
@@ -101,6 +104,11 @@ def named(name: str, *, subset: Literal["train", "valid", "test", "all"] = "trai
         digits = load_digits()
         return Dataset(
             digits.images, digits.target, None, name, f"{entry.about}, all {len(digits.images)} rows"
+        )
+    if name == "sprites":
+        sprites = Sprites()
+        return Dataset(
+            sprites[:], sprites.factors[:, 0], None, name, f"{entry.about}, all {len(sprites)} rows", None
         )
     found = from_folder(entry, subset) or from_openml(name, entry, subset)
     X, y, n_train, origin = found

@@ -6,22 +6,27 @@ from diabolo.measures.annealing import (
     annealed_importance,
     bidirectional,
 )
+from diabolo.measures.attribute_predictability import AttributePredictability, attribute_predictability
 from diabolo.measures.bits import bits_per_dimension, dequantise
 from diabolo.measures.compression import CompressionCurve, compression_curve
 from diabolo.measures.continuity import Continuity, latent_continuity, spherical, straight
+from diabolo.measures.dci import DCI, dci
 from diabolo.measures.diagnosis import COLLAPSE_NATS, COLLAPSE_SHARE, Diagnosis, GenerativeDiagnosis
 from diabolo.measures.diagnostics import active_units, rate_per_dimension
 from diabolo.measures.error_curve import ErrorCurve
+from diabolo.measures.factor_scores import FixedFactorScore, beta_vae_score, factor_vae_score
 from diabolo.measures.features import LocalFeatures, StandardisedRows, local_features
 from diabolo.measures.frechet import frechet_distance
 from diabolo.measures.gap import InferenceGap, inference_gap
 from diabolo.measures.likelihood import LikelihoodEstimate, importance_estimate
+from diabolo.measures.mutual_information_gap import MutualInformationGap, mutual_information_gap
 from diabolo.measures.neighbours import NeighbourRecord, precision_recall_density_coverage
 from diabolo.measures.noise import RowNoise, row_noise
 from diabolo.measures.pareto import largest_k, pareto_k
 from diabolo.measures.rate_distortion import RateDistortionCurve
 from diabolo.measures.records import DenoisingRecord, GenerativeRecord, ReconstructionRecord
 from diabolo.measures.sample_quality import SampleQuality, judge_samples
+from diabolo.measures.structure import Structure, StructureScores, structure
 from diabolo.measures.surgery import (
     CrossEntropy,
     SubsamplingDivergence,
@@ -35,26 +40,32 @@ from diabolo.measures.two_sample import TwoSample, classifier_two_sample
 
 __all__ = [
     "AnnealedEstimate",
+    "AttributePredictability",
     "BidirectionalEstimate",
     "COLLAPSE_NATS",
     "COLLAPSE_SHARE",
     "CompressionCurve",
     "Continuity",
     "CrossEntropy",
+    "DCI",
     "DenoisingRecord",
     "Diagnosis",
     "ErrorCurve",
+    "FixedFactorScore",
     "GenerativeDiagnosis",
     "GenerativeRecord",
     "InferenceGap",
     "LikelihoodEstimate",
     "LocalFeatures",
+    "MutualInformationGap",
     "NeighbourRecord",
     "RateDistortionCurve",
     "ReconstructionRecord",
     "RowNoise",
     "SampleQuality",
     "StandardisedRows",
+    "Structure",
+    "StructureScores",
     "SubsamplingDivergence",
     "Surgery",
     "Target",
@@ -62,13 +73,17 @@ __all__ = [
     "TwoSample",
     "active_units",
     "annealed_importance",
+    "attribute_predictability",
+    "beta_vae_score",
     "bidirectional",
     "aggregate_cross_entropy",
     "bits_per_dimension",
     "classifier_two_sample",
     "compression_curve",
+    "dci",
     "dequantise",
     "elbo_surgery",
+    "factor_vae_score",
     "frechet_distance",
     "importance_estimate",
     "inference_gap",
@@ -77,10 +92,12 @@ __all__ = [
     "latent_continuity",
     "local_features",
     "pareto_k",
+    "mutual_information_gap",
     "precision_recall_density_coverage",
     "rate_per_dimension",
     "row_noise",
     "spherical",
     "straight",
+    "structure",
     "subsampling_divergence",
 ]
