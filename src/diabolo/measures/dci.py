@@ -10,6 +10,8 @@ import numpy as np
 from diabolo.measures.factors import codes_and_factors, table
 
 _TEST_SHARE = 0.25
+#: Rows in a leaf at least, as a share: trees that grow until no row is left split on codes that know nothing.
+_SMALLEST_LEAF = 0.005
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ def dci(codes: Any, factors: Any, *, n_trees: int = 30, max_rows: int = 4_000, s
     """Return disentanglement, completeness and informativeness (Eastwood & Williams 2018, section 2).
 
     For each factor a random forest is trained to tell its value from the codes; the importances are its mean
-    decreases of the Gini impurity. Every split may use every code: where a split saw a random few, codes that know
-    nothing would be used too. Three quarters of the rows are trained on, the others tell the informativeness as
+    decreases of the Gini impurity. Every split may use every code, and a leaf has 0.5 % of the rows or more: where a
+    split saw a random few codes, or trees grew to the last row, codes that know nothing would be used too. Three quarters of the rows are trained on, the others tell the informativeness as
     a share of hits, so that larger is better (the paper reports an error). Codes enter a tree by their order only.
 
     Parameters
@@ -96,7 +98,9 @@ def dci(codes: Any, factors: Any, *, n_trees: int = 30, max_rows: int = 4_000, s
     test, train = np.split(rows, [round(_TEST_SHARE * len(rows))])
     importance, hits = [], []
     for factor in v.T:
-        forest = RandomForestClassifier(n_trees, max_features=None, random_state=seed)
+        forest = RandomForestClassifier(
+            n_trees, max_features=None, min_samples_leaf=_SMALLEST_LEAF, random_state=seed
+        )
         forest.fit(z[train], factor[train])
         importance.append(forest.feature_importances_)
         hits.append(float(forest.score(z[test], factor[test])))

@@ -33,9 +33,9 @@ class RateDistortionCurve:
     --------
     >>> curve = RateDistortionCurve([0.5, 1], rate=[9, 6], distortion=[70, 72], mse=[0.1, 0.2], elbo=[-79, -78])
     >>> print(curve)
-    beta      rate  distortion   elbo  mse
-     0.5     9.000      70.000  -79.0  0.1
-       1     6.000      72.000  -78.0  0.2
+    beta   rate  distortion     elbo  mse
+     0.5  9.000      70.000  -79.000  0.1
+       1  6.000      72.000  -78.000  0.2
     """
 
     beta: np.ndarray

@@ -112,8 +112,8 @@ def stratified_log_weights(batch: int, n_rows: int) -> Tensor:
 
     Examples
     --------
-    >>> stratified_log_weights(3, 6).exp()[0].tolist()  # 1/6, and 5/12 twice
-    [0.16666666666666666, 0.4166666666666667, 0.4166666666666667]
+    >>> (12 * stratified_log_weights(3, 6).exp()[0]).round().tolist()  # twelfths
+    [2.0, 5.0, 5.0]
     """
     if batch == 1:
         return torch.zeros(1, 1, dtype=torch.float64)
