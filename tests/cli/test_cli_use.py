@@ -224,3 +224,29 @@ def test_out_must_have_a_known_suffix(typed, places, tmp_path, out):
     said = typed("encode", places / "vae", places / "images.npy", "--out", tmp_path / out)
     assert said.code == 2
     assert "--out must end in .npy, .npz, .csv" in said.err
+
+
+def test_a_multi_rate_model_is_used_at_a_beta(typed, places, tmp_path):
+    words = (
+        "fit",
+        places / "table.csv",
+        "--model",
+        "multi_rate_vae",
+        "-d",
+        "2",
+        "--max-epochs",
+        "1",
+        "--no-report",
+    )
+    assert typed(*words, "--network.hidden", "8", "--out", tmp_path / "m", "--quiet").code == 0
+    vae = diabolo.load(tmp_path / "m/model.diabolo")
+    X = diabolo_read(places / "table.csv")
+    for beta in (0.1, 4):
+        codes = typed("encode", tmp_path / "m", places / "table.csv", "--beta", beta, "--json").json()[
+            "values"
+        ]
+        np.testing.assert_array_equal(codes, vae.transform(X, beta=beta))
+    judged = typed("evaluate", tmp_path / "m", places / "table.csv", "--beta", 4, "--json").json()
+    assert judged["rate"] == vae.evaluate(X, beta=4).rate
+    assert "beta_range = (0.01, 10)" in typed("sample", tmp_path / "m", "--beta", 40).err
+    assert "--beta is for a multi-rate model" in typed("sample", places / "vae", "--beta", 4).err

@@ -16,6 +16,12 @@ Input = Annotated[str, Parameter(name="INPUT", help="Rows: a file, a folder, or 
 Out = Annotated[
     str | None, Parameter(help="File to write: .npy, .npz or .csv; without it the first rows are shown.")
 ]
+Beta = Annotated[
+    float | None,
+    Parameter(
+        help="Weight of the rate at which a multi-rate model is used; 1 by default, where it has that."
+    ),
+]
 Latent = Annotated[
     Literal["prior", "aggregate", "ex_post"],
     Parameter(
@@ -37,13 +43,14 @@ def encode(
     /,
     *,
     out: Out = None,
+    beta: Beta = None,
     reading: Reading = Reading(),  # noqa: B008 - frozen
     show: Show = Show(),  # noqa: B008 - frozen
 ) -> None:
     """Turn rows into codes."""
     path = check_out(out)
     opened = open_run(run)
-    estimator = opened.load()
+    estimator = opened.load(beta)
     data = opened.rows(source, reading, estimator.row_shape_)
     codes = estimator.transform(data.X)
     columns = [str(name) for name in estimator.get_feature_names_out()]
@@ -58,11 +65,12 @@ def decode(
     *,
     out: ImageOut = None,
     key: Annotated[str | None, Parameter(help="The array to take from an .npz file.")] = None,
+    beta: Beta = None,
     show: Show = Show(),  # noqa: B008 - frozen
 ) -> None:
     """Turn codes into rows."""
     opened = open_run(run)
-    estimator = opened.load()
+    estimator = opened.load(beta)
     path = check_out(out, images=estimator.layout_.kind == "image")
     Z = read(codes, Reading(key=key)).X
     rows = estimator.inverse_transform(Z)

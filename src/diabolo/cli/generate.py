@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from .arrays import check_out, deliver
-from .codes import ImageOut, Input, Latent, RunName
+from .codes import Beta, ImageOut, Input, Latent, RunName
 from .errors import UsageError
 from .run import open_run
 from .show import Show
@@ -27,11 +27,12 @@ def sample(
     ] = "draw",
     seed: Annotated[int | None, Parameter(help="Seed; that of the training by default.")] = None,
     out: ImageOut = None,
+    beta: Beta = None,
     show: Show = Show(),  # noqa: B008 - frozen
 ) -> None:
     """Generate new rows."""
     opened = open_run(run)
-    estimator = opened.load()
+    estimator = opened.load(beta)
     more: dict[str, Any] = {"latent": latent}
     if not hasattr(estimator, "encode"):  # codes without a distribution of their own
         more = {}
@@ -92,13 +93,14 @@ def interpolate(
     rows: Annotated[str, Parameter(help="The two rows of INPUT at the ends, counted from 0.")] = "0,1",
     n: Number = 10,
     out: ImageOut = None,
+    beta: Beta = None,
     reading: Reading = Reading(),  # noqa: B008 - frozen
     show: Show = Show(),  # noqa: B008 - frozen
 ) -> None:
     """Decode the straight line between the codes of two rows."""
     ends = _two(rows)
     opened = open_run(run)
-    estimator = opened.load()
+    estimator = opened.load(beta)
     layout = estimator.layout_
     path = check_out(out, images=layout.kind == "image")
     data = opened.rows(source, reading, estimator.row_shape_)

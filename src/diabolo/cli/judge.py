@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from cyclopts import Parameter
 
 from . import report as pages
-from .codes import Latent, RunName
+from .codes import Beta, Latent, RunName
 from .errors import UsageError
 from .run import REPORT, Run, open_run
 from .show import Show, aligned
@@ -33,12 +33,13 @@ def evaluate(
         int | None, Parameter(help="Importance draws for each row (VAE; 100 by default).")
     ] = None,
     latent: Latent | None = None,
+    beta: Beta = None,
     reading: Reading = Reading(),  # noqa: B008 - frozen
     show: Show = Show(),  # noqa: B008 - frozen
 ) -> None:
     """Measure a model on rows."""
     opened = open_run(run)
-    estimator = opened.load()
+    estimator = opened.load(beta)
     more = _of_a_vae(estimator, run, n_draws=n_draws, latent=latent)
     rows = _to_measure(opened, estimator, source, reading)
     if rows.noisy is not None:

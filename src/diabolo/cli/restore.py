@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .arrays import check_out, deliver
-from .codes import ImageOut, Input, RunName
+from .codes import Beta, ImageOut, Input, RunName
 from .errors import UsageError
 from .run import Run, open_run
 from .show import Show
@@ -19,12 +19,13 @@ def reconstruct(
     /,
     *,
     out: ImageOut = None,
+    beta: Beta = None,
     reading: Reading = Reading(),  # noqa: B008 - frozen
     show: Show = Show(),  # noqa: B008 - frozen
 ) -> None:
     """Encode rows and decode them again."""
     opened = open_run(run)
-    estimator = opened.load()
+    estimator = opened.load(beta)
     _through(opened, estimator, estimator.reconstruct, "reconstructions of", source, out, reading, show)
 
 

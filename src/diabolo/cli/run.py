@@ -39,11 +39,18 @@ class Run:
     model: Path
     config: dict[str, Any]
 
-    def load(self) -> Any:
-        """Return the estimator."""
+    def load(self, beta: float | None = None) -> Any:
+        """Return the estimator; of a multi-rate model the VAE at ``beta``, if one is given."""
         import diabolo
 
-        return diabolo.load(self.model)
+        estimator = diabolo.load(self.model)
+        if beta is None:
+            return estimator
+        if not hasattr(estimator, "beta_range"):
+            raise UsageError(
+                f"--beta is for a multi-rate model, {self.model} holds a {type(estimator).__name__}: drop it"
+            )
+        return estimator.at(beta)
 
     def rows(self, source: str, reading: Reading, shape: tuple[int, ...]) -> Dataset:
         """Read rows for this model, of which one has the given shape; flat rows are folded into it."""
