@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from diabolo import VAE, AutoEncoder, DenoisingAutoEncoder
+from diabolo import VAE, AutoEncoder, DenoisingAutoEncoder, MultiRateVAE
 from diabolo.networks import MLP
 from diabolo.report import plot_rates, write_report
 from diabolo.report.numbers import key_numbers
@@ -206,3 +206,19 @@ def test_matplotlibs_settings_stay_as_they_were():
     assert ">rate, nats per row</text>" in drawn  # text stays text
     assert dict(matplotlib.rcParams) == before
     assert matplotlib.get_backend(auto_select=False) == backend
+
+
+@pytest.mark.parametrize("kind", ["grey", "table"])
+def test_a_multi_rate_model_shows_its_whole_trade_off_with_a_beta_to_choose(tmp_path, kind):
+    estimator = fitted(lambda: MultiRateVAE(3, beta_range=(0.1, 4), **FAST), DATA[kind])
+    html, reader = page(tmp_path / "r.html", estimator, DATA[kind])
+    assert "The whole trade-off" in reader.headings
+    labels = re.findall(r"<label><input type='radio' name='[^']*'( checked)?><span>([^<]+)</span>", html)
+    assert [float(text) for _, text in labels][0::8] == [0.1, 4]
+    assert [text for mark, text in labels if mark] == ["1"]
+    assert len(set(re.findall(r'aria-label="The model at each β[^"]*"', html))) == 2 * len(labels) == 18
+    assert len(reader.ids) == len(set(reader.ids))
+
+
+def test_only_a_multi_rate_model_has_a_beta_to_choose(whole):
+    assert "<input" not in whole[0]

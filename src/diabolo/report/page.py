@@ -7,7 +7,7 @@ from html import escape
 from importlib.resources import files
 
 from diabolo.report.numbers import Number
-from diabolo.report.sections import Section
+from diabolo.report.sections import Section, Slider
 from diabolo.report.style import to_svg
 
 
@@ -95,12 +95,30 @@ def _section(section: Section, position: int) -> str:
     panels = []
     for i, panel in enumerate(section.panels):
         # the name salts the identifiers inside the drawing: no two on a page are alike
-        drawing = to_svg(panel.figure, f"{panel.title} ({position + 1}.{i + 1})")
+        name = f"{panel.title} ({position + 1}.{i + 1})"
+        drawing = _slides(panel, name) if isinstance(panel, Slider) else to_svg(panel.figure, name)
         panels.append(
             f"<figure><h3>{panel.title}</h3>{drawing}<figcaption>{panel.caption}</figcaption></figure>"
         )
     formula = f"<p class='formula'>{section.formula}</p>" if section.formula else ""
     return f"<section><h2>{section.title}</h2>{formula}<div class='panels'>{''.join(panels)}</div></section>"
+
+
+def _slides(slider: Slider, name: str) -> str:
+    """Return a row of buttons, one for each step, and the drawings, which the style sheet shows one at a time."""
+    buttons, drawings = [], []
+    for i, (label, figures) in enumerate(slider.steps):
+        mark = " checked" if i == slider.shown else ""
+        buttons.append(
+            f"<label><input type='radio' name='{escape(name)}'{mark}><span>{escape(label)}</span></label>"
+        )
+        at = f"{name}, {slider.name} = {label}"
+        drawn = "".join(to_svg(figure, f"{at} ({j + 1})") for j, figure in enumerate(figures))
+        drawings.append(f"<div><p>{escape(slider.name)} = {escape(label)}</p>{drawn}</div>")
+    return (
+        f"<div class='slider' role='radiogroup' aria-label='{escape(slider.name)}'>{''.join(buttons)}</div>"
+        f"<div class='slides'>{''.join(drawings)}</div>"
+    )
 
 
 def _table(title: str, rows: Sequence[tuple[str, str]], words: bool) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from diabolo.estimators.trade_off import rate_distortion
 from diabolo.report import compression, diagnosis, latent, learning, observations, paths
 from diabolo.report.numbers import plain
+from diabolo.report.rate_distortion import plot_rate_distortion
 from diabolo.report.view import View, spaced
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 _FEWEST_FOR_A_MAP = 200
 _FEWEST_TO_DIAGNOSE = 50
+_MOST_ROWS_TO_JUDGE = 1000
+_STEPS = 9
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,34 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Slider:
+    """Pictures of which one step at a time is shown; the caption is in HTML written here.
+
+    Parameters
+    ----------
+    title, caption : str
+        As of a panel.
+    name : str
+        What the steps are values of.
+    steps : list of (label, figures)
+        At most nine.
+    shown : int
+        The step that stands first.
+    """
+
+    title: str
+    caption: str
+    name: str
+    steps: list[tuple[str, list[Figure]]]
+    shown: int = 0
+
+
+@dataclass(frozen=True)
 class Section:
     """Pictures of one family."""
 
     title: str
-    panels: list[Panel]
+    panels: Sequence[Panel | Slider]
     formula: str = ""
 
 
@@ -100,7 +127,17 @@ class Material:
 
 def all_sections(material: Material) -> list[Section]:
     """Return every section that the estimator has something to show in, in reading order."""
-    makers = (_learning, _reconstruction, _denoising, _samples, _latent, _diagnosis, _paths, _compression)
+    makers = (
+        _learning,
+        _trade_off,
+        _reconstruction,
+        _denoising,
+        _samples,
+        _latent,
+        _diagnosis,
+        _paths,
+        _compression,
+    )
     return [section for maker in makers if (section := maker(material)) is not None]
 
 
@@ -138,6 +175,50 @@ def _learning(m: Material) -> Section | None:
     if "rate" not in history[-1]:
         formula = "loss = distortion = −log p(x | z), z = E(x), per row in nats"
     return Section("Learning", panels, formula)
+
+
+def _trade_off(m: Material) -> Section | None:
+    if not hasattr(m.estimator, "beta_range"):
+        return None
+    betas, default = _betas(m.estimator)
+    rows = m.test[spaced(len(m.test), _MOST_ROWS_TO_JUDGE)]
+    curve = rate_distortion(m.estimator, rows, betas)
+    bound = bool(m.metrics.get("is_density", True))
+    panels: list[Panel | Slider] = [
+        Panel(
+            plot_rate_distortion(curve, bound=bound),
+            "Distortion over rate",
+            f"The whole curve from this one fit, on {len(rows):,} of the {m.rows}: the larger β, the less the codes may say "
+            "about x, and the worse it comes back. Lines of slope −1 have one ELBO.",
+        ),
+        Slider(
+            "The model at each β",
+            f"Choose β: {m.rows} beside what comes back, and new observations from the prior. In code it is "
+            f"chosen by name, as in <code>reconstruct(X, beta=…)</code>.{m.scale}",
+            "β",
+            [(f"{beta:.2g}", _at(m, beta)) for beta in betas],
+            betas.index(default),
+        ),
+    ]
+    return Section("The whole trade-off", panels, "one fit for every β: distortion + β · rate")
+
+
+def _betas(estimator: Any) -> tuple[list[float], float]:
+    """Return betas evenly spaced in their logarithm, the default among them, and the default."""
+    default = float(estimator.at().beta)
+    low, high = (float(end) for end in estimator.beta_range)
+    betas = np.geomspace(low, high, _STEPS)
+    betas[1 + np.abs(np.log(betas[1:-1] / default)).argmin()] = default
+    return [low, *betas[1:-1].tolist(), high], default
+
+
+def _at(m: Material, beta: float) -> list[Figure]:
+    vae = m.estimator.at(beta)
+    few = 8 if m.view.kind == "image" else 2
+    return [
+        observations.plot_reconstructions(vae, m.test, few, view=m.view),
+        observations.plot_samples(vae, 16, X=m.train, view=m.view),
+    ]
 
 
 def _reconstruction(m: Material) -> Section:
