@@ -55,4 +55,4 @@ ROWS = [
 
 
 if __name__ == "__main__":
-    Ledger("structure", ROWS).command(__doc__)
+    Ledger("structure", ROWS, reads_data=False).command(__doc__)

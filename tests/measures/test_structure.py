@@ -125,6 +125,9 @@ def test_constant_codes_and_tensors():
     zero = (mutual_information_gap, attribute_predictability)
     assert [measure(dead, GRID).score for measure in zero] == [0, 0]
     assert dci(dead, GRID).disentanglement == 0
+    # a code that matters for nothing has no weight: the mean over codes would be 2/3 of it
+    alone = dci(GRID, GRID).disentanglement
+    assert dci(codes, GRID).disentanglement == pytest.approx(alone, abs=0.02)
     assert factor_vae_score(dead, GRID).score < 0.45
     assert beta_vae_score(dead, GRID).score < 0.45
     assert dci(GRID, GRID, seed=3) == dci(GRID, GRID, seed=3)
