@@ -337,7 +337,7 @@ def test_divergence_keeps_the_last_good_weights():
     model = vae(network=Explodes(30), max_epochs=40, batch_size=20, early_stopping=False)
     with pytest.warns(
         DivergenceWarning,
-        match="diverged after step 30 .*again at 3 times with half .*the weights of step 30 .*learning_rate",
+        match="diverged after step 30 .*again 3 times, each with half .*the weights of step 30 .*learning_rate",
     ):
         model.fit(X)
     assert model.stopped_ == "diverged"
@@ -346,7 +346,7 @@ def test_divergence_keeps_the_last_good_weights():
 
 def test_a_loss_that_is_no_number_is_met_with_a_lower_rate():
     model = vae(network=Explodes(33, calls=2), max_epochs=40, batch_size=20, early_stopping=False)
-    with pytest.warns(DivergenceWarning, match="at step 34, 35; .*2 times with half the learning rate"):
+    with pytest.warns(DivergenceWarning, match="at step 34, 35; .*2 times, each with half the learning rate"):
         model.fit(X)
     assert model.stopped_ == "budget"
     assert "halved after each of the steps 34, 35" in model.choices_["learning_rate"]

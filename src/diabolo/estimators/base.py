@@ -423,7 +423,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             )
 
     def _tell(self, outcome: Outcome) -> None:
-        again = f"{len(outcome.retries)} times with half the learning rate each"
+        again = f"{len(outcome.retries)} times, each with half the learning rate"
         if outcome.retries and outcome.stopped != "diverged":
             warnings.warn(
                 f"the loss was no finite number at step {', '.join(map(str, outcome.retries))}; training went on from the "
@@ -432,7 +432,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 stacklevel=4,
             )
         if outcome.stopped == "diverged":
-            tried = f", and again at {again}" if outcome.retries else ""
+            tried = f", and again {again}" if outcome.retries else ""
             warnings.warn(
                 f"training diverged after step {outcome.n_steps} (the loss was no finite number{tried}); the weights of "
                 f"step {outcome.best_step} were kept. Try a smaller learning_rate (it was {self.learning_rate:g}).",

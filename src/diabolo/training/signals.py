@@ -87,5 +87,6 @@ class Signals:
 
     def _hear(self, number: int, frame: Any) -> None:
         if number == signal.SIGINT and self.asked == signal.SIGINT:
+            self.asked = None
             raise KeyboardInterrupt
         self.asked = signal.Signals(number)
