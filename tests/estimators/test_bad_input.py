@@ -362,6 +362,7 @@ def test_divergence_goes_back_to_the_weights_of_the_last_check():
     with pytest.warns(DivergenceWarning):
         model.fit(X)  # the last of 80 steps
     rows = []
+
     def stop(objective, row):
         rows.append({name: value.clone() for name, value in short.model_.state_dict().items()})
         return (row["loss"],)

@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from diabolo import VAE, AutoEncoder, CheckpointWarning, DenoisingAutoEncoder, InterruptedWarning, MultiRateVAE
+from diabolo import (
+    VAE,
+    AutoEncoder,
+    CheckpointWarning,
+    DenoisingAutoEncoder,
+    InterruptedWarning,
+    MultiRateVAE,
+)
 from diabolo.networks import MLP
 from diabolo.objectives import AdversarialTotalCorrelation, TotalCorrelation
 from diabolo.schedules import Controlled
@@ -162,7 +169,9 @@ def test_a_search_for_the_dimension_goes_on(tmp_path):
 def test_another_run_is_refused(other, rows, difference, tmp_path):
     broken_off(vae(), tmp_path, 3)
     before = {path: path.read_bytes() for path in tmp_path.glob("*.diabolo")}
-    with pytest.raises(ValueError, match=f"holds the checkpoints of another run: {difference}.*folder of its own"):
+    with pytest.raises(
+        ValueError, match=f"holds the checkpoints of another run: {difference}.*folder of its own"
+    ):
         other.fit(rows, checkpoint_dir=tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.glob("*.diabolo")} == before
     vae(verbose=1).fit(X, checkpoint_dir=tmp_path)
@@ -219,7 +228,10 @@ def test_a_full_disk_is_warned_of_once_and_ends_nothing(tmp_path):
         kept.update({path: path.read_bytes() for path in tmp_path.glob("*.diabolo")})
         patch.setattr(os, "fsync", full)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.warns(CheckpointWarning, match="disk is full") as record:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        pytest.warns(CheckpointWarning, match="disk is full") as record,
+    ):
         after(patch, 13, fill)
         assert_same(vae().fit(X, checkpoint_dir=tmp_path, checkpoint_every=0), whole)
     assert len(record) == 1
@@ -234,7 +246,9 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path, mo
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(os, "open", read_only)
-    with pytest.raises(OSError, match=r"cannot keep checkpoints in .*c: Read-only .*; give a folder") as caught:
+    with pytest.raises(
+        OSError, match=r"cannot keep checkpoints in .*c: Read-only .*; give a folder"
+    ) as caught:
         vae().fit(X, checkpoint_dir=tmp_path / "c")
     assert caught.value.errno == errno.EROFS
 
@@ -251,7 +265,9 @@ def test_half_of_a_file_is_cleared_away(tmp_path):
 
 def test_two_runs_in_one_folder_are_refused(tmp_path):
     lock = FolderLock(tmp_path)
-    with pytest.raises(BlockingIOError, match=rf"in use by another run \(process {os.getpid()}\).*another folder"):
+    with pytest.raises(
+        BlockingIOError, match=rf"in use by another run \(process {os.getpid()}\).*another folder"
+    ):
         vae().fit(X, checkpoint_dir=tmp_path)
     lock.release()
     vae().fit(X, checkpoint_dir=tmp_path)
@@ -323,7 +339,9 @@ def test_ctrl_c_keeps_the_model_and_a_checkpoint(tmp_path):
     whole = vae().fit(X)
     with pytest.MonkeyPatch.context() as patch:
         after(patch, 13, lambda: signal.raise_signal(signal.SIGINT))
-        with pytest.warns(InterruptedWarning, match="step 13; the model is usable .* goes on from the checkpoints"):
+        with pytest.warns(
+            InterruptedWarning, match="step 13; the model is usable .* goes on from the checkpoints"
+        ):
             broken = vae().fit(X, checkpoint_dir=tmp_path)
     assert broken.stopped_ == "interrupted"
     assert np.isfinite(broken.transform(X)).all()

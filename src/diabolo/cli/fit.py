@@ -150,7 +150,9 @@ def _trained(estimator: Any, rows: Rows, kept: Path, every: float, *, resumed: b
                 kept.parent.rmdir()
         if diverged:
             raise errors.Diverged(f"{error} Nothing was saved.") from error
-        go_on = f"diabolo fit --resume {kept.parent} goes on" if keeping.is_of_use(kept) else "nothing was kept"
+        go_on = (
+            f"diabolo fit --resume {kept.parent} goes on" if keeping.is_of_use(kept) else "nothing was kept"
+        )
         if isinstance(error, SystemExit):
             raise errors.Terminated(f"terminated; {go_on}") from error
         if isinstance(error, KeyboardInterrupt) and keeping.is_of_use(kept):

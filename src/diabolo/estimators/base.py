@@ -440,7 +440,9 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 stacklevel=4,
             )
         if outcome.stopped == "interrupted":
-            more = f"; the same fit goes on from the checkpoints in {outcome.kept_in}" if outcome.kept_in else ""
+            more = (
+                f"; the same fit goes on from the checkpoints in {outcome.kept_in}" if outcome.kept_in else ""
+            )
             warnings.warn(
                 f"interrupted at step {outcome.n_steps}; the model is usable as it stands (weights of step "
                 f"{outcome.best_step}){more}.",
