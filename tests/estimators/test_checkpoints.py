@@ -195,7 +195,7 @@ def test_arguments_that_mean_nothing(tmp_path):
 def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_says_so(tmp_path):
     whole = vae().fit(X)
     broken_off(vae(), tmp_path)
-    before, newest = sorted(tmp_path.glob("*.diabolo"))
+    _, newest = sorted(tmp_path.glob("*.diabolo"))
     content = newest.read_bytes()
     newest.write_bytes(content[: len(content) // 2])
     with pytest.warns(CheckpointWarning, match="newest checkpoint cannot be read .*damaged.*the one before"):
@@ -228,12 +228,11 @@ def test_a_full_disk_is_warned_of_once_and_ends_nothing(tmp_path):
         kept.update({path: path.read_bytes() for path in tmp_path.glob("*.diabolo")})
         patch.setattr(os, "fsync", full)
 
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        pytest.warns(CheckpointWarning, match="disk is full") as record,
-    ):
+    with pytest.MonkeyPatch.context() as patch:
         after(patch, 13, fill)
-        assert_same(vae().fit(X, checkpoint_dir=tmp_path, checkpoint_every=0), whole)
+        with pytest.warns(CheckpointWarning, match="disk is full") as record:
+            model = vae().fit(X, checkpoint_dir=tmp_path, checkpoint_every=0)
+    assert_same(model, whole)
     assert len(record) == 1
     assert {path: path.read_bytes() for path in tmp_path.glob("*.diabolo")} == kept
     assert len(kept) == 2
@@ -355,9 +354,11 @@ def test_a_second_ctrl_c_does_not_wait_for_the_step(tmp_path):
         signal.raise_signal(signal.SIGINT)
         pytest.fail("waited")
 
-    with pytest.MonkeyPatch.context() as patch, pytest.warns(InterruptedWarning):
+    with pytest.MonkeyPatch.context() as patch:
         after(patch, 13, twice)
-        assert vae().fit(X, checkpoint_dir=tmp_path).stopped_ == "interrupted"
+        with pytest.warns(InterruptedWarning):
+            model = vae().fit(X, checkpoint_dir=tmp_path)
+    assert model.stopped_ == "interrupted"
     assert list(tmp_path.glob("*.diabolo")) == []
 
 

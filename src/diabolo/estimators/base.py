@@ -423,7 +423,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             )
 
     def _tell(self, outcome: Outcome) -> None:
-        again = f"{len(outcome.retries)} times, each with half the learning rate"
+        n = len(outcome.retries)
+        again = (
+            "once, with half the learning rate" if n == 1 else f"{n} times, each with half the learning rate"
+        )
         if outcome.retries and outcome.stopped != "diverged":
             warnings.warn(
                 f"the loss was no finite number at step {', '.join(map(str, outcome.retries))}; training went on from the "
