@@ -27,12 +27,21 @@ def start(folder: Path, configuration: dict[str, Any]) -> Path:
     """Make the place for the checkpoints of a new run, with what ``--resume`` needs to know of it."""
     from diabolo.storage import write_json
 
-    place = folder / CHECKPOINTS
-    if place.exists():
-        _check_free(place)
-        shutil.rmtree(place)
+    place = clear(folder)
     place.mkdir()
     write_json(place / CONFIG, configuration)
+    return place
+
+
+def clear(folder: Path) -> Path:
+    """Remove the checkpoints in a folder and return where they are; refuse while a run is being trained there."""
+    from diabolo.storage import FolderLock
+
+    place = folder / CHECKPOINTS
+    for file in place.rglob("lock"):
+        FolderLock(file.parent).release()
+    if place.exists():
+        shutil.rmtree(place)
     return place
 
 
@@ -44,11 +53,3 @@ def is_of_use(place: Path) -> bool:
 def end(place: Path) -> None:
     """Remove the checkpoints of a run whose model is saved."""
     shutil.rmtree(place, ignore_errors=True)
-
-
-def _check_free(place: Path) -> None:
-    """Refuse to replace a run that is being trained."""
-    from diabolo.storage import FolderLock
-
-    for file in place.rglob("lock"):
-        FolderLock(file.parent).release()
