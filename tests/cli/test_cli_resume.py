@@ -1,5 +1,6 @@
 """A command that is broken off goes on where it was."""
 
+import errno
 import os
 import signal
 
@@ -94,6 +95,17 @@ def test_an_error_keeps_the_checkpoints(broken, whole, typed, tmp_path):
 
 def test_an_error_before_the_first_checkpoint_leaves_nothing(broken, tmp_path):
     assert broken(fail).code == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_disk_that_is_full_from_the_beginning_is_said_at_once(typed, places, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    said = typed("fit", places / "images.npy", "--out", tmp_path / "run", *WORDS)
+    assert said.code == 2
+    assert "the disk is full" in said.err
     assert not (tmp_path / "run").exists()
 
 

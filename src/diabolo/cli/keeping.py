@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,13 @@ def start(folder: Path, configuration: dict[str, Any]) -> Path:
 
     place = clear(folder)
     place.mkdir()
-    write_json(place / CONFIG, configuration)
+    try:
+        write_json(place / CONFIG, configuration)
+    except OSError:
+        end(place)
+        with suppress(OSError):  # a folder that holds anything stays
+            folder.rmdir()
+        raise
     return place
 
 
