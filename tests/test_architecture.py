@@ -18,9 +18,9 @@ priors:        contracts distributions
 models:        contracts distributions networks
 objectives:    contracts distributions networks
 schedules:     contracts
-training:      contracts
-data:
 storage:
+training:      contracts storage
+data:
 measures:      contracts distributions
 estimators:    ABOVE
 persistence:   ABOVE

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from diabolo.measures import TargetWarning
     from diabolo.persistence import load
     from diabolo.storage import ModelFileError
-    from diabolo.training import DivergenceWarning, InterruptedWarning
+    from diabolo.training import CheckpointWarning, DivergenceWarning, InterruptedWarning
 
 __version__ = "0.1.0.dev0"
 
@@ -26,6 +26,7 @@ _HOMES = {
     "rate_distortion": "estimators.trade_off",
     "load": "persistence",
     "ModelFileError": "storage",
+    "CheckpointWarning": "training",
     "DivergenceWarning": "training",
     "InterruptedWarning": "training",
     "TargetWarning": "measures",
@@ -46,6 +47,7 @@ __all__ = [
     "EXPECTED_FAILED_CHECKS",
     "VAE",
     "AutoEncoder",
+    "CheckpointWarning",
     "DenoisingAutoEncoder",
     "DivergenceWarning",
     "InterruptedWarning",

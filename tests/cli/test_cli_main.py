@@ -103,7 +103,7 @@ WORDS = ("--max-epochs", "3", "--network.hidden", "16", "--batch-size", "16", "-
 
 
 def fail_after(monkeypatch, n, failure):
-    """Let the objective fail at its n-th call."""
+    """Let the objective fail from its n-th call on."""
     from diabolo.objectives import Reconstruction
 
     whole, calls = Reconstruction.forward, []
@@ -111,7 +111,7 @@ def fail_after(monkeypatch, n, failure):
     def forward(self, *args, **kwargs):
         calls.append(0)
         terms = whole(self, *args, **kwargs)
-        return terms if len(calls) != n else failure(terms)
+        return terms if len(calls) < n else failure(terms)
 
     monkeypatch.setattr(Reconstruction, "forward", forward)
 

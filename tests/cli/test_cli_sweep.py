@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import diabolo
 from diabolo import VAE
 from diabolo.storage import read_model
+from diabolo.training import Checkpoints
 
 SHORT = ("-d", "2", "--max-epochs", "1", "--network.hidden", "8", "--batch-size", "64", "--json")
 
@@ -50,11 +52,11 @@ def test_a_folder_has_a_run_for_each_point_and_a_table_that_reads_back(swept, ty
 def test_a_killed_sweep_goes_on_to_the_same_bits(swept, typed, places, tmp_path, monkeypatch, n_finished):
     whole, fits = VAE.fit, []
 
-    def fit(self, X):
+    def fit(self, X, **keeping):
         fits.append(self.beta)
         if len(fits) > n_finished:
             raise KeyboardInterrupt
-        return whole(self, X)
+        return whole(self, X, **keeping)
 
     words = ("sweep", places / "images.npy", "--beta", "0.1:10:3", "--out", tmp_path / "s", *SHORT)
     monkeypatch.setattr(VAE, "fit", fit)
@@ -62,7 +64,7 @@ def test_a_killed_sweep_goes_on_to_the_same_bits(swept, typed, places, tmp_path,
     assert said.code == 130
     assert f"{n_finished} of 3 points are finished" in said.err
     fits.clear()
-    monkeypatch.setattr(VAE, "fit", lambda self, X: (fits.append(self.beta), whole(self, X))[1])
+    monkeypatch.setattr(VAE, "fit", lambda self, X, **k: (fits.append(self.beta), whole(self, X, **k))[1])
     assert typed(*words).code == 0
     assert fits == [0.1, 1.0, 10.0][n_finished:]
     assert (tmp_path / "s/curve.csv").read_bytes() == (swept / "curve.csv").read_bytes()
@@ -71,8 +73,30 @@ def test_a_killed_sweep_goes_on_to_the_same_bits(swept, typed, places, tmp_path,
     assert all(a[name].equal(b[name]) for name in a)
 
 
+def test_a_sweep_that_is_terminated_within_a_point_goes_on_from_there(
+    swept, typed, places, tmp_path, monkeypatch
+):
+    whole, steps = Checkpoints.after_step, []
+
+    def after_step(self, state):
+        steps.append(0)
+        if len(steps) == 3:  # the first of two steps of the second point
+            signal.raise_signal(signal.SIGTERM)
+        whole(self, state)
+
+    monkeypatch.setattr(Checkpoints, "after_step", after_step)
+    words = ("sweep", places / "images.npy", "--beta", "0.1:10:3", "--out", tmp_path / "s", *SHORT)
+    said = typed(*words)
+    assert said.code == 143
+    assert "terminated; 1 of 3 points are finished" in said.err
+    assert typed(*words).code == 0
+    assert len(steps) == 3 + 1 + 2
+    assert (tmp_path / "s/curve.csv").read_bytes() == (swept / "curve.csv").read_bytes()
+    assert not list((tmp_path / "s").rglob("checkpoints"))
+
+
 def test_a_finished_sweep_is_not_trained_again_and_another_is_refused(swept, typed, places, monkeypatch):
-    monkeypatch.setattr(VAE, "fit", lambda self, X: pytest.fail("trained again"))
+    monkeypatch.setattr(VAE, "fit", lambda *_, **__: pytest.fail("trained again"))
     words = ("sweep", places / "images.npy", "--out", swept, *SHORT)
     facts = typed(*words, "--beta", "0.1:10:3").json()
     assert facts["curve"]["beta"] == [0.1, 1.0, 10.0]
@@ -120,7 +144,7 @@ def test_a_multi_rate_run_is_judged_and_not_fitted(typed, places, tmp_path, monk
     monkeypatch.setattr(
         VAE, "sample", lambda self, n, *, beta, observation: sample(self, n, observation=observation)
     )
-    monkeypatch.setattr(VAE, "fit", lambda self, X: pytest.fail("trained again"))
+    monkeypatch.setattr(VAE, "fit", lambda *_, **__: pytest.fail("trained again"))
     facts = typed("sweep", places / "vae", "--beta", "0.5,2", "--out", tmp_path / "s", "--json").json()
     assert facts["curve"]["beta"] == [0.5, 2.0]
     assert np.ptp(facts["curve"]["rate"]) == 0  # the stand-in does not look at beta

@@ -314,7 +314,7 @@ def test_columns_of_different_unit_warn_once_and_name_the_way_out():
 
 
 class Explodes(MLP):
-    """Finite for some calls, not at the next."""
+    """Finite for some calls, not at those that follow."""
 
     def encoder(self, event):
         encoder, n_features = super().encoder(event)
@@ -322,24 +322,56 @@ class Explodes(MLP):
 
         def hook(module, args, output):
             calls[0] += 1
-            return output * float("nan") if calls[0] == self.after + 1 else output
+            return output * float("nan") if 0 < calls[0] - self.after <= self.calls else output
 
         encoder.register_forward_hook(hook)
         return encoder, n_features
 
-    def __init__(self, after=30):
+    def __init__(self, after=30, calls=4):
         super().__init__((4,))
         self.after = after
+        self.calls = calls
 
 
 def test_divergence_keeps_the_last_good_weights():
     model = vae(network=Explodes(30), max_epochs=40, batch_size=20, early_stopping=False)
     with pytest.warns(
-        DivergenceWarning, match="diverged after step 30 .*the weights of step 30 .*learning_rate"
+        DivergenceWarning,
+        match="diverged after step 30 .*again 3 times, each with half .*the weights of step 30 .*learning_rate",
     ):
         model.fit(X)
     assert model.stopped_ == "diverged"
     assert np.isfinite(model.transform(X)).all()
+
+
+def test_a_loss_that_is_no_number_is_met_with_a_lower_rate():
+    model = vae(network=Explodes(33, calls=2), max_epochs=40, batch_size=20, early_stopping=False)
+    with pytest.warns(DivergenceWarning, match="at step 34, 35; .*2 times, each with half the learning rate"):
+        model.fit(X)
+    assert model.stopped_ == "budget"
+    assert "halved after each of the steps 34, 35" in model.choices_["learning_rate"]
+    whole = vae(network=MLP((4,)), max_epochs=40, batch_size=20, early_stopping=False).fit(X)
+    rates = [{row["step"]: row["learning_rate"] for row in m.history_} for m in (model, whole)]
+    assert all(rates[0][step] == rates[1][step] * (1 if step < 34 else 0.25) for step in rates[0])
+    assert model.history_[-1]["loss"] < model.history_[0]["loss"]
+
+
+def test_divergence_goes_back_to_the_weights_of_the_last_check():
+    model = vae(network=Explodes(79, calls=1), max_epochs=40, batch_size=20, early_stopping=False)
+    short = vae(network=MLP((4,)), max_epochs=40, batch_size=20, early_stopping=False)
+    with pytest.warns(DivergenceWarning):
+        model.fit(X)  # the last of 80 steps
+    rows = []
+
+    def stop(objective, row):
+        rows.append({name: value.clone() for name, value in short.model_.state_dict().items()})
+        return (row["loss"],)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ELBO, "judge", stop)
+        short.fit(X)
+    assert model.best_step_ == 78
+    assert all(value.equal(rows[38][name]) for name, value in model.model_.state_dict().items())
 
 
 def test_divergence_at_the_first_step_is_an_error():

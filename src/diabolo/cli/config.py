@@ -9,17 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+from .keeping import unfinished
+from .run import CONFIG
 
 
 def from_file(app: Any, commands: tuple[str, ...], arguments: Any) -> None:
     """Fill in what the command line leaves open; cyclopts calls this between parsing and binding."""
-    given = arguments.match("--config")[0].tokens
-    if not given:
+    path = _given("--config", arguments)
+    run = _given("--resume", arguments)
+    if run is not None:
+        if path is not None:
+            raise UsageError("--resume goes on with the options of its run: drop --config")
+        path = str(unfinished(run) / CONFIG)
+    if path is None:
         return
     from cyclopts.config import Dict
 
-    path = given[0].value
     Dict(read_options(path), source=str(path), use_commands_as_keys=False)(app, commands, arguments)
+
+
+def _given(option: str, arguments: Any) -> str | None:
+    try:
+        tokens = arguments.match(option)[0].tokens
+    except ValueError:  # not an option of this command
+        return None
+    return tokens[0].value if tokens else None
 
 
 def read_options(path: str) -> dict[str, str]:

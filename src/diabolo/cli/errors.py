@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-OK, UNEXPECTED, WRONG, DIVERGED, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 130, 141
+OK, UNEXPECTED, WRONG, DIVERGED, INTERRUPTED, PIPE_CLOSED, TERMINATED = 0, 1, 2, 3, 130, 141, 143
 
 EXIT_CODES = """\
 Exit codes: 0 done; 1 something unexpected failed; 2 wrong usage or wrong input; \
-3 training diverged (what was saved is said); 130 interrupted (what was saved is said).
+3 training diverged (what was saved is said); 130 interrupted, 143 terminated (what was saved is said).
 With --json one JSON object is printed on standard output and nothing else, also for an error. \
 --debug, or DIABOLO_DEBUG=1, shows where an error came from."""
 
@@ -17,6 +17,10 @@ class UsageError(ValueError):
 
 class Diverged(Exception):
     """Training ended without weights worth keeping."""
+
+
+class Terminated(Exception):
+    """The system asked the process to end."""
 
 
 def verdict(error: BaseException) -> tuple[int, str]:
@@ -32,6 +36,8 @@ def verdict(error: BaseException) -> tuple[int, str]:
         return INTERRUPTED, text or "interrupted; nothing was written"
     if isinstance(error, Diverged):
         return DIVERGED, text
+    if isinstance(error, Terminated):
+        return TERMINATED, text
     if isinstance(error, MemoryError):
         return UNEXPECTED, f"out of memory: give fewer rows ({text or 'no more is known'})"
     missing_extra = isinstance(error, ImportError) and "pip install" in text

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from . import errors, report
+from . import errors, keeping, report
 from .models import make
 from .options import DEFAULT_MODEL, DEFAULTS, values, with_options
 from .run import REPORT, new_folder
@@ -44,6 +44,20 @@ Config = Annotated[
     str | None,
     Parameter(group=_RUN, help="TOML file of options, or a run's config.json; the command line wins."),
 ]
+Resume = Annotated[
+    str | None,
+    Parameter(
+        group=_RUN,
+        help="Go on with the RUN that was broken off in this folder, with its options, to the same bits.",
+    ),
+]
+Every = Annotated[
+    float,
+    Parameter(
+        group=_RUN,
+        help="Seconds between two checkpoints in the run's folder, which --resume goes on from.",
+    ),
+]
 _flag = Parameter(group=_RUN, negative=(), show_default=False)
 Overwrite = Annotated[bool, _flag, Parameter(help="Replace a run that is in the folder --out.")]
 DryRun = Annotated[bool, _flag, Parameter(help="Show the effective configuration and the shapes, and stop.")]
@@ -65,6 +79,8 @@ def fit(
     out: Folder = None,
     overwrite: Overwrite = False,
     config: Config = None,
+    resume: Resume = None,
+    checkpoint_every: Every = 60.0,
     dry_run: DryRun = False,
     draw: Draw = True,
     reading: Reading = Reading(),  # noqa: B008 - frozen
@@ -72,6 +88,8 @@ def fit(
     **given: Any,
 ) -> int:
     """Train a model on rows and write a run folder."""
+    if resume is not None and (out is not None or overwrite):
+        raise errors.UsageError("--resume goes on in the folder of its run: drop --out and --overwrite")
     model = given.pop("model", DEFAULT_MODEL)
     options = {**DEFAULTS, **values(given)}
     estimator, notes = make(model, options)
@@ -92,31 +110,54 @@ def fit(
         facts = plan_facts(estimator, rows, configuration, folder)
         show.result(plan_text(facts, rows, notes), facts)
         return errors.OK
-    folder = new_folder(out, rows.data.name, model, overwrite=overwrite)
+    if resume is None:
+        folder = new_folder(out, rows.data.name, model, overwrite=overwrite)
+        kept = keeping.start(folder, configuration)
+    else:
+        kept = keeping.unfinished(resume)
+        folder = kept.parent
     show.aside(f"{rows.data.source}\n{len(rows.train)} rows to learn from; to measure on: {rows.said}")
-    try:
-        seconds = train(estimator, rows)
-    except BaseException as error:
-        with suppress(OSError):  # a folder that holds anything stays
-            folder.rmdir()
-        if isinstance(error, FloatingPointError):
-            raise errors.Diverged(f"{error} Nothing was saved.") from error
-        raise
+    seconds = _trained(estimator, rows, kept, checkpoint_every, resumed=resume is not None)
     folder = save(estimator, folder, configuration, seconds)
     code = _ENDS.get(estimator.stopped_, errors.OK)
     record = None
     if code != errors.INTERRUPTED:
         record, drawn = _measured(estimator, folder, rows, draw)
         code = code if drawn else code or errors.UNEXPECTED
+        if folder == kept.parent:  # and not rescued to another
+            keeping.end(kept)
     facts = run_facts(estimator, folder, rows, configuration, record, code)
     show.result(run_text(facts, rows, record, notes), facts, brief=str(folder))
     if estimator.stopped_ in _ENDS:
         step = estimator.best_step_
+        more = f"; diabolo fit --resume {kept.parent} goes on" if keeping.is_of_use(kept) else ""
         print(
-            f"diabolo: {estimator.stopped_}: saved in {folder} with the weights of step {step}",
+            f"diabolo: {estimator.stopped_}: saved in {folder} with the weights of step {step}{more}",
             file=sys.stderr,
         )
     return code
+
+
+def _trained(estimator: Any, rows: Rows, kept: Path, every: float, *, resumed: bool) -> float:
+    """Train and return the seconds; leave no folder without use behind, and say how to go on from one with."""
+    try:
+        return train(estimator, rows, checkpoint_dir=kept, checkpoint_every=every)
+    except BaseException as error:
+        diverged = isinstance(error, FloatingPointError)
+        if not resumed and (diverged or not keeping.is_of_use(kept)):
+            keeping.end(kept)
+            with suppress(OSError):  # a folder that holds anything stays
+                kept.parent.rmdir()
+        if diverged:
+            raise errors.Diverged(f"{error} Nothing was saved.") from error
+        go_on = (
+            f"diabolo fit --resume {kept.parent} goes on" if keeping.is_of_use(kept) else "nothing was kept"
+        )
+        if isinstance(error, SystemExit):
+            raise errors.Terminated(f"terminated; {go_on}") from error
+        if isinstance(error, KeyboardInterrupt) and keeping.is_of_use(kept):
+            raise KeyboardInterrupt(f"interrupted; {go_on}") from None
+        raise
 
 
 def _measured(estimator: Any, folder: Path, rows: Rows, draw: bool) -> tuple[Any, bool]:

@@ -22,6 +22,8 @@ MODEL, HISTORY, METRICS, CONFIG, REPORT = FILES = (
     "config.json",
     "report.html",
 )
+#: The folder in a run's in which its training is kept until it ends.
+CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,10 @@ def open_run(name: str) -> Run:
     path = Path(name).expanduser()
     if path.is_dir():
         if not (path / MODEL).is_file():
+            unfinished = (path / CHECKPOINTS / CONFIG).is_file()
+            more = f" yet; diabolo fit --resume {path} trains it to its end" if unfinished else ""
             raise FileNotFoundError(
-                f"RUN must be a folder that diabolo fit made, or a .diabolo file: {path} holds no {MODEL}"
+                f"RUN must be a folder that diabolo fit made, or a .diabolo file: {path} holds no {MODEL}{more}"
             )
         path = path / MODEL
     if not path.exists():
@@ -132,8 +136,11 @@ def new_folder(out: str | None, source: str, model: str, *, overwrite: bool, mak
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"--out must be a folder to make, {folder} is a file; choose another name")
         if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+            unfinished = (folder / CHECKPOINTS / CONFIG).is_file()
+            more = f", or --resume {folder} to go on with it" if unfinished else ""
             raise UsageError(
-                f"--out {folder} exists and is not empty: choose another name, or --overwrite to replace the run in it"
+                f"--out {folder} exists and is not empty: choose another name, or --overwrite to replace the run in "
+                f"it{more}"
             )
         if make:
             folder.mkdir(parents=True, exist_ok=True)

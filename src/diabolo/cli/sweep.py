@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from . import errors
+from . import errors, keeping
 from .fit import Config, Overwrite, Test
 from .grid import betas_of, check_grid, name_of
 from .models import make
 from .options import DEFAULT_MODEL, DEFAULTS, values, with_options
-from .run import CONFIG, FILES, METRICS, MODEL, new_folder, open_run
+from .run import CHECKPOINTS, CONFIG, FILES, METRICS, MODEL, new_folder, open_run
 from .show import Show, as_json
 from .source import Reading, Rows, gather
 from .summary import indented
@@ -84,11 +84,12 @@ def sweep(
         if hasattr(estimator, "beta_range"):
             return _of_one(_fitted(estimator, rows, folder, configuration), betas, rows, folder, show)
         return _of_many(estimator, betas, rows, folder, configuration, show)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as error:
         done = sum((folder / name_of(b) / METRICS).is_file() for b in betas)
-        raise KeyboardInterrupt(
-            f"interrupted; {done} of {len(betas)} points are finished in {folder}: the same command goes on"
-        ) from None
+        more = f"{done} of {len(betas)} points are finished in {folder}: the same command goes on"
+        if isinstance(error, SystemExit):
+            raise errors.Terminated(f"terminated; {more}") from None
+        raise KeyboardInterrupt(f"interrupted; {more}") from None
     except FloatingPointError as error:
         raise errors.Diverged(f"{error} The points before it are in {folder}.") from error
 
@@ -111,14 +112,15 @@ def _of_many(
         if not (place / METRICS).is_file():
             if last is not None and loaded:
                 estimator = diabolo.load(last / MODEL)
+            place.mkdir(exist_ok=True)
             started = time.perf_counter()
-            refit(estimator, beta, rows.train)
+            refit(estimator, beta, rows.train, checkpoint_dir=place / CHECKPOINTS)
             if estimator.stopped_ == "interrupted":
                 raise KeyboardInterrupt
-            place.mkdir(exist_ok=True)
             own = {**configuration, "options": {**configuration["options"], "beta": beta}}
             save(estimator, place, own, time.perf_counter() - started)
             measure(estimator, place, rows)
+            keeping.end(place / CHECKPOINTS)
             loaded = False
         else:
             loaded = True
@@ -171,10 +173,11 @@ def _fitted(estimator: Any, rows: Rows, folder: Path, configuration: dict[str, A
 
     if (folder / CONFIG).is_file():  # written behind the model
         return diabolo.load(folder / MODEL)
-    seconds = train(estimator, rows)
+    seconds = train(estimator, rows, checkpoint_dir=folder / CHECKPOINTS)
     if estimator.stopped_ == "interrupted":
         raise KeyboardInterrupt
     save(estimator, folder, dict(configuration), seconds)
+    keeping.end(folder / CHECKPOINTS)
     return estimator
 
 
@@ -265,6 +268,7 @@ def _folder(out: str | None, stem: str, asked: dict[str, Any], overwrite: bool) 
 def _clear(folder: Path) -> None:
     """Remove the files of an earlier sweep, and nothing else."""
     for place in (folder, *folder.glob("beta-*/")):
+        keeping.clear(place)
         for name in (*FILES, SWEEP, TABLE, CURVE, PICTURES):
             (place / name).unlink(missing_ok=True)
         if place != folder:

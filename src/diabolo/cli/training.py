@@ -82,11 +82,11 @@ def versions() -> dict[str, str]:
     return found
 
 
-def train(estimator: Any, rows: Rows) -> float:
-    """Fit the estimator and return the seconds it took."""
+def train(estimator: Any, rows: Rows, **keeping: Any) -> float:
+    """Fit the estimator and return the seconds it took; ``keeping`` says where checkpoints go."""
     started = time.perf_counter()
     more = {} if rows.train_noisy is None else {"X_noisy": rows.train_noisy}
-    estimator.fit(rows.train, **more)
+    estimator.fit(rows.train, **more, **keeping)
     return time.perf_counter() - started
 
 

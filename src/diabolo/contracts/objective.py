@@ -38,7 +38,12 @@ class Player:
 
 
 class Objective(Part, ABC):
-    """A function of an :class:`Evaluation` that gives named terms; their sum is minimised."""
+    """A function of an :class:`Evaluation` that gives named terms; their sum is minimised.
+
+    An objective that learns while it is trained keeps that in parameters and buffers, or gives plain values by
+    torch's ``get_extra_state`` and takes them by ``set_extra_state``, as its schedules do: a training that was
+    broken off goes on with its ``state_dict``, and that of the optimisers of its players.
+    """
 
     n_draws: int = 1
     needs_density: bool = False

@@ -33,6 +33,7 @@ from diabolo.estimators.inputs import (
     positive_integer,
     training_dtype,
 )
+from diabolo.estimators.keeping import EVERY, checkpoints_in, kept_seed, run_of
 from diabolo.estimators.layout import Layout
 from diabolo.estimators.plan import FitPlan
 from diabolo.estimators.specs import to_spec
@@ -40,6 +41,7 @@ from diabolo.measures import CompressionCurve, compression_curve
 from diabolo.models import LatentModel
 from diabolo.storage import write_model
 from diabolo.training import (
+    Checkpoints,
     DivergenceWarning,
     InterruptedWarning,
     Outcome,
@@ -83,7 +85,15 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     # -- fitting -------------------------------------------------------------------------------
 
-    def fit(self, X: ArrayLike, y: Any = None, *, X_val: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        X_val: ArrayLike | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        checkpoint_every: float = EVERY,
+    ) -> Self:
         """Learn the encoder and the decoder from rows.
 
         Parameters
@@ -96,6 +106,12 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             Ignored, as scikit-learn's transformers do.
         X_val : array, optional
             Rows that choose the weights that are kept; by default ``validation_fraction`` of X.
+        checkpoint_dir : path-like, optional
+            Folder in which the state of the training is kept, the two newest checkpoints. Where it holds some
+            of this very fit (same parameters, same rows), the fit goes on from them, to the same bits as if it
+            had never been broken off; an ended one is read back.
+        checkpoint_every : float
+            Seconds between two checkpoints. Ctrl-C and SIGTERM write one too, after the step.
 
         Returns
         -------
@@ -105,11 +121,14 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         ------
         ValueError
             If X or X_val is empty, holds NaN, infinite, complex or text values, or values outside
-            the likelihood's support, or if X has one row or only equal ones.
+            the likelihood's support, or if X has one row or only equal ones; or if ``checkpoint_dir`` holds
+            another run.
         FloatingPointError
             If the loss is not finite before any weights have proved good.
+        OSError
+            If ``checkpoint_dir`` cannot be written, or another process trains there.
         """
-        return self._fit(X, X_val=X_val)
+        return self._fit(X, X_val=X_val, checkpoint_dir=checkpoint_dir, checkpoint_every=checkpoint_every)
 
     def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Go once through the rows at a constant learning rate.
@@ -121,6 +140,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         first = not hasattr(self, "model_")
         array = self._check_X(X, reset=first)
         if first:
+            self.seed_ = self._new_seed()
             self._build(array)
         else:
             self._check_support(array, "X")
@@ -154,6 +174,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         trial = clone(self)
         trial._check_parameters()
         array = trial._check_X(X, reset=True)
+        trial.seed_ = trial._new_seed()
         trial._build(array)
         n_held_out = trial._n_held_out(len(array))
         return FitPlan(
@@ -164,46 +185,73 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             choices=trial.choices_,
         )
 
-    def _fit(self, X: ArrayLike, *, X_val: ArrayLike | None = None, X_seen: ArrayLike | None = None) -> Self:
+    def _fit(
+        self,
+        X: ArrayLike,
+        *,
+        X_val: ArrayLike | None = None,
+        X_seen: ArrayLike | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        checkpoint_every: float = EVERY,
+    ) -> Self:
         self._check_parameters()
         going_on = self.warm_start and hasattr(self, "model_")
         array = self._check_X(X, reset=not going_on)
         valid = None if X_val is None else self._check_X(X_val, reset=False, name="X_val")
         seen = None if X_seen is None else self._check_seen(X_seen, array)
-        if going_on:
-            self._check_support(array, "X")
-            self._check_support(valid, "X_val")
-        else:
-            self._build(array, valid)
-        x = self._tensor(array, self._dtype)
-        context = {} if seen is None else {"seen": self._tensor(seen, self._dtype)}
-        x, x_valid, context, context_valid = self._hold_out(x, valid, context)
-        plan = self._plan(len(x))
-        title = type(self).__name__
-        objective = self._objective()
-        with seeded(self.seed_ + 1), progress_bar(title, self.verbose) as progress:
-            outcome = train(
-                self.model_,
-                objective,
-                x,
-                plan=plan,
-                context=context,
-                x_valid=x_valid,
-                context_valid=context_valid,
-                progress=progress,
-            )
+        rows = {"X": array, "X_val": valid, "X_noisy": seen}
+        with checkpoints_in(checkpoint_dir, checkpoint_every) as checkpoints:
+            if not going_on:
+                drawn = self._new_seed()
+                kept = kept_seed(self, checkpoints)
+                self.seed_ = drawn if kept is None else kept
+            if checkpoints is not None:
+                checkpoints.claim(run_of(self, rows, going_on=going_on))
+            if going_on:
+                self._check_support(array, "X")
+                self._check_support(valid, "X_val")
+            else:
+                self._build(array, valid)
+            objective, outcome = self._train(array, valid, seen, checkpoints)
         outcome.optimiser = None
         self._record(outcome, objective, first=not going_on)
         self._after_fit(self._tensor(array, self._dtype))
         self._tell(outcome)
         return self
 
+    def _train(
+        self,
+        array: np.ndarray,
+        valid: np.ndarray | None,
+        seen: np.ndarray | None,
+        checkpoints: Checkpoints | None,
+    ) -> tuple[Objective, Outcome]:
+        x = self._tensor(array, self._dtype)
+        context = {} if seen is None else {"seen": self._tensor(seen, self._dtype)}
+        x, x_valid, context, context_valid = self._hold_out(x, valid, context)
+        objective = self._objective()
+        with seeded(self.seed_ + 1), progress_bar(type(self).__name__, self.verbose) as progress:
+            outcome = train(
+                self.model_,
+                objective,
+                x,
+                plan=self._plan(len(x)),
+                context=context,
+                x_valid=x_valid,
+                context_valid=context_valid,
+                progress=progress,
+                checkpoints=checkpoints,
+            )
+        return objective, outcome
+
+    def _new_seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
     def _after_fit(self, x: Tensor) -> None:
         """Keep what else the model needs of the training rows."""
 
     def _build(self, array: np.ndarray, valid: np.ndarray | None = None) -> None:
         self.__dict__.pop("model_", None)
-        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.choices_: dict[str, str] = {}
         self.history_: list[dict[str, float]] = []
         self.n_iter_, self.n_steps_ = 0, 0
@@ -366,19 +414,41 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.n_steps_ = (0 if first else self.n_steps_) + outcome.n_steps
         self.stopped_ = outcome.stopped
         self.best_step_ = outcome.best_step
+        self.choices_.pop("learning_rate", None)
+        if outcome.retries:
+            steps = ", ".join(map(str, outcome.retries))
+            self.choices_["learning_rate"] = (
+                f"learning_rate={self.learning_rate:g}, halved after each of the steps {steps}, where the loss was no "
+                "finite number"
+            )
 
     def _tell(self, outcome: Outcome) -> None:
-        if outcome.stopped == "diverged":
+        n = len(outcome.retries)
+        again = (
+            "once, with half the learning rate" if n == 1 else f"{n} times, each with half the learning rate"
+        )
+        if outcome.retries and outcome.stopped != "diverged":
             warnings.warn(
-                f"training diverged after step {outcome.n_steps} (the loss was no finite number); the weights of step "
-                f"{outcome.best_step} were kept. Try a smaller learning_rate (it was {self.learning_rate:g}).",
+                f"the loss was no finite number at step {', '.join(map(str, outcome.retries))}; training went on from the "
+                f"last good weights, {again}. Try a smaller learning_rate (it was {self.learning_rate:g}).",
+                DivergenceWarning,
+                stacklevel=4,
+            )
+        if outcome.stopped == "diverged":
+            tried = f", and again {again}" if outcome.retries else ""
+            warnings.warn(
+                f"training diverged after step {outcome.n_steps} (the loss was no finite number{tried}); the weights of "
+                f"step {outcome.best_step} were kept. Try a smaller learning_rate (it was {self.learning_rate:g}).",
                 DivergenceWarning,
                 stacklevel=4,
             )
         if outcome.stopped == "interrupted":
+            more = (
+                f"; the same fit goes on from the checkpoints in {outcome.kept_in}" if outcome.kept_in else ""
+            )
             warnings.warn(
                 f"interrupted at step {outcome.n_steps}; the model is usable as it stands (weights of step "
-                f"{outcome.best_step}).",
+                f"{outcome.best_step}){more}.",
                 InterruptedWarning,
                 stacklevel=4,
             )

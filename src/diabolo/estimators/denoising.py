@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from diabolo.contracts import Part
 from diabolo.corruptions import Corruption
 from diabolo.estimators.base import Effort
 from diabolo.estimators.choices import part_named
+from diabolo.estimators.keeping import EVERY
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
 from diabolo.estimators.reconstructing import ReconstructingEstimator
@@ -104,7 +106,14 @@ class DenoisingAutoEncoder(ReconstructingEstimator):
         return {"posterior": Deterministic(), "corruption": corruption}
 
     def fit(
-        self, X: ArrayLike, y: Any = None, *, X_noisy: ArrayLike | None = None, X_val: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        X_noisy: ArrayLike | None = None,
+        X_val: ArrayLike | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        checkpoint_every: float = EVERY,
     ) -> Self:
         """Learn to restore.
 
@@ -118,12 +127,18 @@ class DenoisingAutoEncoder(ReconstructingEstimator):
             What was observed of each clean row; takes the place of the artificial noise.
         X_val : array, optional
             Clean rows that choose the weights that are kept; their noise is artificial.
+        checkpoint_dir : path-like, optional
+            Folder in which the state of the training is kept, as in :meth:`AutoEncoder.fit`.
+        checkpoint_every : float
+            Seconds between two checkpoints.
 
         Returns
         -------
         self
         """
-        return self._fit(X, X_val=X_val, X_seen=X_noisy)
+        return self._fit(
+            X, X_val=X_val, X_seen=X_noisy, checkpoint_dir=checkpoint_dir, checkpoint_every=checkpoint_every
+        )
 
     def denoise(self, X: ArrayLike) -> np.ndarray:
         """Return H(x~) for noisy rows, in X's shape and units, within the range of the training rows.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +17,7 @@ from torch import Tensor
 
 from diabolo.contracts import Part
 from diabolo.estimators.inputs import finite
+from diabolo.estimators.keeping import EVERY
 from diabolo.estimators.reconstructing import ReconstructingEstimator
 from diabolo.measures import ErrorCurve
 from diabolo.models import LatentModel
@@ -26,7 +29,15 @@ class SizingEstimator(ReconstructingEstimator):
     target_error: float | None
     error_curve_: ErrorCurve
 
-    def fit(self, X: ArrayLike, y: Any = None, *, X_val: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        X_val: ArrayLike | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        checkpoint_every: float = EVERY,
+    ) -> Self:
         """Learn the encoder and the decoder from rows; with ``target_error``, for several dimensions.
 
         Parameters
@@ -40,6 +51,13 @@ class SizingEstimator(ReconstructingEstimator):
         X_val : array, optional
             Rows that choose the weights that are kept, and the dimension; by default
             ``validation_fraction`` of X.
+        checkpoint_dir : path-like, optional
+            Folder in which the state of the training is kept, the two newest checkpoints. Where it holds some
+            of this very fit (same parameters, same rows), the fit goes on from them, to the same bits as if it
+            had never been broken off; an ended one is read back. With ``target_error`` each dimension has a
+            folder in it.
+        checkpoint_every : float
+            Seconds between two checkpoints. Ctrl-C and SIGTERM write one too, after the step.
 
         Returns
         -------
@@ -50,16 +68,25 @@ class SizingEstimator(ReconstructingEstimator):
         ValueError
             If X or X_val is empty, holds NaN, infinite, complex or text values, or values outside
             the likelihood's support, or if X has one row or only equal ones; or if ``target_error`` is not
-            reached with ``n_components``.
+            reached with ``n_components``; or if ``checkpoint_dir`` holds another run.
         FloatingPointError
             If the loss is not finite before any weights have proved good.
+        OSError
+            If ``checkpoint_dir`` cannot be written, or another process trains there.
         """
         if self.target_error is None:
-            return super().fit(X, y, X_val=X_val)
+            return super().fit(
+                X, y, X_val=X_val, checkpoint_dir=checkpoint_dir, checkpoint_every=checkpoint_every
+            )
         self._check_parameters()
+        if checkpoint_dir is not None and not isinstance(self.random_state, int | np.integer):
+            raise ValueError(
+                "random_state must be a whole number where target_error is searched with checkpoint_dir, so that each "
+                f"dimension goes on with the same seed, got {self.random_state!r}."
+            )
         n_rows = len(self._check_X(X, reset=True))
         judges = "held-out" if X_val is not None or self._n_held_out(n_rows) else "training"
-        trials = self._trials(X, X_val, judges)
+        trials = self._trials(X, X_val, judges, checkpoint_dir, checkpoint_every)
         found = min(d for d, (_, error) in trials.items() if error <= self.target_error)
         own = self.get_params(deep=False)
         self.__dict__.update(
@@ -76,7 +103,12 @@ class SizingEstimator(ReconstructingEstimator):
         return self
 
     def _trials(
-        self, X: ArrayLike, X_val: ArrayLike | None, judges: str
+        self,
+        X: ArrayLike,
+        X_val: ArrayLike | None,
+        judges: str,
+        checkpoint_dir: str | os.PathLike[str] | None,
+        checkpoint_every: float,
     ) -> dict[int, tuple[SizingEstimator, float]]:
         """Return what was fitted and its error, by dimension: the largest, then a bisection."""
         seed = self.random_state
@@ -87,9 +119,12 @@ class SizingEstimator(ReconstructingEstimator):
 
         def reaches(d: int) -> bool:
             trial = clone(self).set_params(n_components=d, target_error=None, random_state=seed)
+            place = None if checkpoint_dir is None else Path(checkpoint_dir, f"dimension-{d}")
             with warnings.catch_warnings():
                 warnings.simplefilter("default" if not trials else "ignore", UserWarning)
-                trial.fit(X, X_val=X_val)
+                trial.fit(X, X_val=X_val, checkpoint_dir=place, checkpoint_every=checkpoint_every)
+            if trial.stopped_ == "interrupted" and place is not None:
+                raise KeyboardInterrupt(f"the search is kept in {checkpoint_dir}")
             trials[d] = trial, trial._error_of(X, X_val)
             return trials[d][1] <= limit
 

@@ -90,14 +90,17 @@ def rate_distortion(
     return RateDistortionCurve.of(values, records)
 
 
-def refit(vae: VAE, beta: float, X: ArrayLike) -> VAE:
-    """Fit a VAE in place with this beta, going on from the weights that it has; its history begins anew."""
+def refit(vae: VAE, beta: float, X: ArrayLike, **keeping: Any) -> VAE:
+    """Fit a VAE in place with this beta, going on from the weights that it has; its history begins anew.
+
+    ``keeping`` says where its checkpoints go, as for ``fit``.
+    """
     warm = vae.warm_start
     vae.set_params(beta=beta, warm_start=True)
     if hasattr(vae, "history_"):
         vae.history_, vae.n_iter_, vae.n_steps_ = [], 0, 0
     try:
-        return vae.fit(X)
+        return vae.fit(X, **keeping)
     finally:
         vae.set_params(warm_start=warm)
 

@@ -67,6 +67,14 @@ class Constrained(Objective):
         self.excess = 0.0
         self.progress = 0.0
 
+    def get_extra_state(self) -> dict[str, float]:
+        """Return what was learned, for a training that is broken off."""
+        return {"beta": self.beta, "excess": self.excess, "progress": self.progress}
+
+    def set_extra_state(self, state: dict[str, float]) -> None:
+        """Go on with what was learned."""
+        self.beta, self.excess, self.progress = state["beta"], state["excess"], state["progress"]
+
     @property
     def target(self) -> float:
         """The target, of a rate or of a distortion."""

@@ -49,6 +49,14 @@ class Controlled(Schedule):
             self.check_number(name, "a number, 0 or more", least=0)
         self.check_number("highest", "a number above lowest", above=self.lowest)
 
+    def get_extra_state(self) -> dict[str, float]:
+        """Return where the controller is, for a training that is broken off."""
+        return {"total": self.total, "weight": self.weight}
+
+    def set_extra_state(self, state: dict[str, float]) -> None:
+        """Go on from there."""
+        self.total, self.weight = state["total"], state["weight"]
+
     def forward(self, progress: float, rate: float | None = None) -> float:
         """Return the weight, after a step of the controller while training."""
         if self.training and rate is not None:

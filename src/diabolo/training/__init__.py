@@ -1,19 +1,16 @@
 """The loop that moves the weights, and what it keeps of its way."""
 
-from diabolo.training.loop import (
-    DivergenceWarning,
-    InterruptedWarning,
-    Outcome,
-    Plan,
-    mean_terms,
-    steps_per_epoch,
-    train,
-)
+from diabolo.training.batches import steps_per_epoch
+from diabolo.training.checkpoint import Checkpoints, CheckpointWarning
+from diabolo.training.loop import DivergenceWarning, Outcome, Plan, mean_terms, train
 from diabolo.training.progress import progress_bar
 from diabolo.training.schedules import warm_up_cosine
 from diabolo.training.seeding import seeded
+from diabolo.training.signals import InterruptedWarning
 
 __all__ = [
+    "CheckpointWarning",
+    "Checkpoints",
     "DivergenceWarning",
     "InterruptedWarning",
     "Outcome",

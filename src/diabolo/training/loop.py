@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,18 +13,18 @@ import torch
 from torch import Tensor
 
 from diabolo.contracts import Model, Objective
+from diabolo.training.batches import Batches, steps_per_epoch
+from diabolo.training.checkpoint import Checkpoints
 from diabolo.training.schedules import warm_up_cosine
-from diabolo.training.seeding import seeded
+from diabolo.training.seeding import generator_states, seeded, set_generators
 
 _VALIDATION_ROWS = 4096
+#: How often a training that diverges goes on from its last good weights, and the share of the rate that it keeps.
+_RETRIES, _LOWER = 3, 0.5
 
 
 class DivergenceWarning(RuntimeWarning):
-    """The loss stopped being a finite number; the last good weights were kept."""
-
-
-class InterruptedWarning(RuntimeWarning):
-    """Training was interrupted from the keyboard; the model is usable as it stands."""
+    """The loss was no finite number; training went on from the last good weights, or ended with them."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,18 @@ class Outcome:
     """What came of a training.
 
     ``stopped`` is "budget", "early", "interrupted" or "diverged"; ``best_step`` is the step whose
-    weights were kept.
+    weights were kept. ``retries`` are the steps at which the loss was no finite number and training went on;
+    ``kept_in`` is the folder of its checkpoints.
     """
 
     stopped: str = "budget"
     n_steps: int = 0
     n_epochs: float = 0.0
     best_step: int = 0
+    retries: list[int] = field(default_factory=list)
     history: list[dict[str, float]] = field(default_factory=list)
     optimiser: torch.optim.Optimizer | None = None
+    kept_in: str = ""
 
 
 def train(
@@ -81,12 +85,14 @@ def train(
     context_valid: Mapping[str, Tensor] | None = None,
     optimiser: torch.optim.Optimizer | None = None,
     progress: Callable[[int, int, Mapping[str, float]], None] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Outcome:
     """Train the model in place, with torch's generator as the source of chance.
 
     Each epoch visits the rows in a new order, in batches of equal size; a rest that would make a
     batch smaller than half waits for another epoch. Held-out rows, when given, choose the weights
-    that are kept; their noise is the same at every check.
+    that are kept; their noise is the same at every check. Where the loss is no finite number, training goes on
+    from the last good weights with half the learning rate and new moments of the optimiser, three times at most.
 
     Parameters
     ----------
@@ -105,6 +111,8 @@ def train(
         One to go on with; a new Adam by default.
     progress : callable, optional
         Called after every step with the step, the number of steps and the last terms.
+    checkpoints : Checkpoints, optional
+        Where the state is kept meanwhile, opened and claimed; a state that is there is gone on from.
 
     Raises
     ------
@@ -112,20 +120,20 @@ def train(
         If the loss is not finite before any weights have proved good.
     """
     objective.check(model)
-    run = _Run(model, objective, plan, x_valid, context_valid or {})
     optimiser = optimiser or adam(model, plan.learning_rate)
-    outcome = run.outcome
-    outcome.optimiser = optimiser
     objective.begin(model, len(x))
-    players = objective.players()
+    run = _Run(model, objective, plan, optimiser, len(x), x_valid, context_valid or {})
+    outcome, players = run.outcome, run.players
+    if checkpoints is not None:
+        outcome.kept_in = str(checkpoints.folder)
+        if run.resume(checkpoints.take()):
+            run.restore()
+            return outcome
     model.train()
     objective.train()
     try:
-        for step, rows in enumerate(_batches(len(x), plan), start=1):
-            if not plan.constant_rate:
-                rate = plan.learning_rate * warm_up_cosine((step - 0.5) / plan.n_steps)
-                for group in optimiser.param_groups:
-                    group["lr"] = rate
+        for step, rows in run.batches:
+            run.set_rate(step)
             batch = model.observe(x[rows])
             seen = {name: tensor[rows] for name, tensor in (context or {}).items()}
             evaluation = model.evaluate(batch, seen, objective.n_draws)
@@ -133,8 +141,9 @@ def train(
             loss: Tensor = sum(terms.values())
             value = loss.item()
             if not math.isfinite(value):
-                run.diverge(step)
-                break
+                if run.diverge(step):
+                    break
+                continue
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -145,8 +154,12 @@ def train(
             run.gather(value, evaluation)
             if progress is not None:
                 progress(step, plan.n_steps, run.last)
-            if (step % plan.check_every == 0 or step == plan.n_steps) and run.check(step, optimiser):
+            if (step % plan.check_every == 0 or step == plan.n_steps) and run.check(step):
                 break
+            if checkpoints is not None:
+                checkpoints.after_step(run.state)
+        if checkpoints is not None:
+            checkpoints.finish(run.state)
     except KeyboardInterrupt:
         outcome.stopped = "interrupted"
     finally:
@@ -183,29 +196,6 @@ def _quantities(objective: Objective, evaluation: Any) -> dict[str, float]:
     return {name: value.item() for name, value in objective.quantities(evaluation).items()}
 
 
-def steps_per_epoch(n_rows: int, batch_size: int) -> int:
-    """Return the number of batches in one pass: whole ones, and a last one of at least half the size.
-
-    Examples
-    --------
-    >>> steps_per_epoch(300, 128), steps_per_epoch(330, 128)
-    (2, 3)
-    """
-    size = min(batch_size, n_rows)
-    whole, rest = divmod(n_rows, size)
-    return whole + (2 * rest >= size)
-
-
-def _batches(n_rows: int, plan: Plan) -> Any:
-    size = min(plan.batch_size, n_rows)
-    step = 0
-    while step < plan.n_steps:
-        for rows in torch.randperm(n_rows).split(size):
-            if step < plan.n_steps and 2 * len(rows) >= size:
-                step += 1
-                yield rows
-
-
 class _Run:
     """The bookkeeping of one training: averages, held-out rows, weights worth keeping."""
 
@@ -214,19 +204,33 @@ class _Run:
         model: Model,
         objective: Objective,
         plan: Plan,
+        optimiser: torch.optim.Optimizer,
+        n_rows: int,
         x_valid: Tensor | None,
         context_valid: Mapping[str, Tensor],
     ) -> None:
-        self.model, self.objective, self.plan = model, objective, plan
+        self.model, self.objective, self.plan, self.optimiser = model, objective, plan, optimiser
+        self.players = objective.players()
+        self.batches = Batches(n_rows, plan.batch_size, plan.n_steps)
         self.x_valid, self.context_valid = x_valid, context_valid
-        self.outcome = Outcome()
+        self.outcome = Outcome(optimiser=optimiser)
         self.last: dict[str, float] = {}
         self.sums: dict[str, float] = {}
         self.count = 0
         self.best: tuple[float, ...] = (math.inf,)
         self.stale = 0
-        self.kept: dict[str, Tensor] | None = None
+        self.proved = False  # whether the kept weights are more than those of the beginning
+        self.kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        self.kept_objective = deepcopy(objective.state_dict())
         self.started = time.perf_counter()
+
+    def set_rate(self, step: int) -> None:
+        """Set the learning rate of a step: as it is planned, less for each time that training diverged."""
+        if self.plan.constant_rate:
+            return
+        planned = self.plan.learning_rate * warm_up_cosine((step - 0.5) / self.plan.n_steps)
+        for group in self.optimiser.param_groups:
+            group["lr"] = planned * _LOWER ** len(self.outcome.retries)
 
     def gather(self, loss: float, evaluation: Any) -> None:
         """Add one step to the averages of the coming row of the history."""
@@ -235,13 +239,13 @@ class _Run:
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.count += 1
 
-    def check(self, step: int, optimiser: torch.optim.Optimizer) -> bool:
+    def check(self, step: int) -> bool:
         """Write a row of the history; return whether to stop."""
         row: dict[str, float] = {
             "step": step,
             "epoch": self.outcome.n_epochs,
             "seconds": time.perf_counter() - self.started,
-            "learning_rate": optimiser.param_groups[0]["lr"],
+            "learning_rate": self.optimiser.param_groups[0]["lr"],
             **{name: value / self.count for name, value in self.sums.items()},
         }
         self.sums, self.count = {}, 0
@@ -255,8 +259,7 @@ class _Run:
             row.update({f"val_{name}": value for name, value in valid.items()})
         score = self.objective.judge(row)
         if not all(map(math.isfinite, score)):
-            self.diverge(step)
-            return True
+            return self.diverge(step)
         if self.x_valid is None:
             self._keep(step)
             return False
@@ -270,28 +273,89 @@ class _Run:
             return True
         return False
 
-    def diverge(self, step: int) -> None:
-        """Stop at a loss that is no number; refuse if there is nothing to keep."""
+    def diverge(self, step: int) -> bool:
+        """Go back to the kept weights at a loss that is no number, or stop; refuse if nothing has proved good."""
+        if self.outcome.n_steps and len(self.outcome.retries) < _RETRIES:
+            self.outcome.retries.append(step)
+            self._go_back()
+            return False
         self.outcome.stopped = "diverged"
-        if self.kept is None:
+        if not self.proved:
+            tried = f", also at 1/{1 / _LOWER ** len(self.outcome.retries):g} of the rate" * bool(
+                self.outcome.retries
+            )
             raise FloatingPointError(
-                f"the loss is not a finite number at step {step}, before any weights have proved good: "
+                f"the loss is not a finite number at step {step}, before any weights have proved good{tried}: "
                 f"try a smaller learning_rate (it was {self.plan.learning_rate:g}), or scale X so that its values are "
                 "of ordinary size."
             )
+        return True
 
     def restore(self) -> None:
         """Put back the weights worth keeping."""
-        whole = self.x_valid is None and self.outcome.stopped != "diverged"
-        if self.kept is None or whole:
+        went_back = max(self.outcome.retries, default=-1) >= self.outcome.n_steps  # and made no step since
+        whole = self.x_valid is None and self.outcome.stopped != "diverged" and not went_back
+        if not self.proved or whole:
             self.outcome.best_step = self.outcome.n_steps
             return
         self.model.load_state_dict(self.kept)
 
+    # -- checkpoints ---------------------------------------------------------------------------
+
+    def state(self, ended: bool = False) -> dict[str, Any]:
+        """Return all that the coming steps depend on, as plain values and tensors; or what has come of them."""
+        return {
+            "ended": ended,
+            "model": self.model.state_dict(),
+            "objective": self.objective.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers()],
+            "generators": generator_states(),
+            "batches": self.batches.state(),
+            "seconds": time.perf_counter() - self.started,
+            "outcome": {name: getattr(self.outcome, name) for name in _OUTCOME},
+            "kept": [self.kept, self.kept_objective],
+            **{name: getattr(self, name) for name in _BOOKS},
+        }
+
+    def resume(self, state: dict[str, Any] | None) -> bool:
+        """Go on from a state, if there is one; return whether it was the end."""
+        if state is None:
+            return False
+        self.model.load_state_dict(state["model"])
+        self.objective.load_state_dict(state["objective"])
+        for optimiser, kept in zip(self._optimisers(), state["optimisers"], strict=True):
+            optimiser.load_state_dict(kept)
+        self.kept, self.kept_objective = state["kept"]
+        self.started = time.perf_counter() - state["seconds"]
+        for name in _BOOKS:
+            setattr(self, name, state[name])
+        for name in _OUTCOME:
+            setattr(self.outcome, name, state["outcome"][name])
+        self.batches.resume(state["batches"])
+        set_generators(state["generators"])
+        return state["ended"]
+
+    def _optimisers(self) -> list[torch.optim.Optimizer]:
+        return [self.optimiser, *(player.optimiser for player in self.players)]
+
+    def _go_back(self) -> None:
+        """Take the kept weights again, with half the rate; the moments come from steps that led astray."""
+        self.model.load_state_dict(self.kept)
+        self.objective.load_state_dict(self.kept_objective)
+        for optimiser in self._optimisers():
+            optimiser.state.clear()
+        if self.plan.constant_rate:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= _LOWER
+        self.sums, self.count = {}, 0
+
     def _keep(self, step: int) -> None:
-        self.outcome.best_step = step
-        if self.kept is None:
-            self.kept = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
-            return
+        self.outcome.best_step, self.proved = step, True
         for name, tensor in self.model.state_dict().items():
             self.kept[name].copy_(tensor)
+        self.kept_objective = deepcopy(self.objective.state_dict())
+
+
+#: What a checkpoint holds of the outcome and of the bookkeeping as it is.
+_OUTCOME = ("stopped", "n_steps", "n_epochs", "best_step", "retries", "history")
+_BOOKS = ("last", "sums", "count", "best", "stale", "proved")

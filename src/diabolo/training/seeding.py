@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 
 @contextmanager
@@ -28,3 +29,26 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=list(devices)):
         torch.manual_seed(seed)
         yield
+
+
+def generator_states() -> list[Tensor]:
+    """Return the states of torch's generators: the processor's, then those of the graphics cards in use."""
+    cards = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return [torch.get_rng_state(), *cards]
+
+
+def set_generators(states: Sequence[Tensor]) -> None:
+    """Set torch's generators to states of :func:`generator_states`, as far as there are such cards here.
+
+    Examples
+    --------
+    >>> states = generator_states()
+    >>> a = torch.randn(2)
+    >>> set_generators(states)
+    >>> bool((torch.randn(2) == a).all())
+    True
+    """
+    torch.set_rng_state(states[0])
+    if torch.cuda.is_initialized():
+        for card, state in zip(range(torch.cuda.device_count()), states[1:], strict=False):
+            torch.cuda.set_rng_state(state, card)

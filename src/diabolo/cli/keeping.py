@@ -1,0 +1,62 @@
+"""What a run folder holds of a training that has not ended."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from .errors import UsageError
+from .run import CHECKPOINTS, CONFIG, MODEL
+
+
+def unfinished(run: str) -> Path:
+    """Return the folder of the checkpoints of a run, or say why there is nothing to go on with."""
+    folder = Path(run).expanduser()
+    if (folder / CHECKPOINTS / CONFIG).is_file():
+        return folder / CHECKPOINTS
+    if (folder / MODEL).is_file():
+        raise UsageError(
+            f"--resume: the training in {folder} has ended, there is nothing to go on with; see it by diabolo info "
+            f"{folder}, or train it again by diabolo fit --config {folder}"
+        )
+    raise FileNotFoundError(f"--resume must be the folder of a run that was broken off, {folder} holds none")
+
+
+def start(folder: Path, configuration: dict[str, Any]) -> Path:
+    """Make the place for the checkpoints of a new run, with what ``--resume`` needs to know of it."""
+    from diabolo.storage import write_json
+
+    place = clear(folder)
+    place.mkdir()
+    try:
+        write_json(place / CONFIG, configuration)
+    except OSError:
+        end(place)
+        with suppress(OSError):  # a folder that holds anything stays
+            folder.rmdir()
+        raise
+    return place
+
+
+def clear(folder: Path) -> Path:
+    """Remove the checkpoints in a folder and return where they are; refuse while a run is being trained there."""
+    from diabolo.storage import FolderLock
+
+    place = folder / CHECKPOINTS
+    for file in place.rglob("lock"):
+        FolderLock(file.parent).release()
+    if place.exists():
+        shutil.rmtree(place)
+    return place
+
+
+def is_of_use(place: Path) -> bool:
+    """Whether there is a checkpoint to go on from."""
+    return any(place.rglob("checkpoint-*.diabolo"))
+
+
+def end(place: Path) -> None:
+    """Remove the checkpoints of a run whose model is saved."""
+    shutil.rmtree(place, ignore_errors=True)

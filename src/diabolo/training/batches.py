@@ -1,0 +1,71 @@
+"""Which rows each step learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def steps_per_epoch(n_rows: int, batch_size: int) -> int:
+    """Return the number of batches in one pass: whole ones, and a last one of at least half the size.
+
+    Examples
+    --------
+    >>> steps_per_epoch(300, 128), steps_per_epoch(330, 128)
+    (2, 3)
+    """
+    size = min(batch_size, n_rows)
+    whole, rest = divmod(n_rows, size)
+    return whole + (2 * rest >= size)
+
+
+class Batches:
+    """The numbers of the steps and their rows: each epoch visits all rows in a new order.
+
+    The orders come from torch's generator. They are not part of the state, since they may be larger than the
+    model: the generator at the beginning of the epoch draws its order again.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows to learn from.
+    batch_size : int
+        Rows in a step.
+    n_steps : int
+        Steps in all.
+
+    Examples
+    --------
+    >>> [step for step, rows in Batches(5, 2, n_steps=4)]
+    [1, 2, 3, 4]
+    """
+
+    def __init__(self, n_rows: int, batch_size: int, n_steps: int) -> None:
+        self.n_rows, self.size, self.n_steps = n_rows, min(batch_size, n_rows), n_steps
+        self.step = self.done = 0  # of the training, and of the epoch
+        self.generator: Tensor | None = None
+        self.order: Tensor | None = None
+
+    def __iter__(self) -> Iterator[tuple[int, Tensor]]:
+        per_epoch = steps_per_epoch(self.n_rows, self.size)
+        while self.step < self.n_steps:
+            if self.order is None or self.done == per_epoch:
+                self.generator, self.done = torch.get_rng_state(), 0
+                self.order = torch.randperm(self.n_rows)
+            rows = self.order[self.done * self.size : (self.done + 1) * self.size]
+            self.step, self.done = self.step + 1, self.done + 1
+            yield self.step, rows
+
+    def state(self) -> dict[str, Any]:
+        """Return the position: after the step that was given out last."""
+        return {"step": self.step, "done": self.done, "generator": self.generator}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a position; torch's generator is used and must be set afterwards."""
+        self.step, self.done, self.generator = state["step"], state["done"], state["generator"]
+        if self.generator is not None:
+            torch.set_rng_state(self.generator)
+            self.order = torch.randperm(self.n_rows)
