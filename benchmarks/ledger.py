@@ -35,9 +35,10 @@ class Row:
 class Ledger:
     """The measurements of one table."""
 
-    def __init__(self, name: str, rows: list[Row]) -> None:
+    def __init__(self, name: str, rows: list[Row], *, needs_data: bool = True) -> None:
         self.path = FOLDER / f"{name}.jsonl"
         self.rows = rows
+        self.needs_data = needs_data
 
     def entries(self) -> list[dict[str, Any]]:
         """Return what has been measured."""
@@ -102,7 +103,7 @@ class Ledger:
         parser.add_argument("--table", action="store_true", help="print what has been measured and stop")
         asked = parser.parse_args()
         if not asked.table:
-            if "DIABOLO_DATA" not in os.environ:
+            if self.needs_data and "DIABOLO_DATA" not in os.environ:
                 parser.error("set DIABOLO_DATA to the folder that holds the data (mnist_train.npz, ...)")
             warnings.simplefilter("ignore", UserWarning)
             self.run(asked.rows, asked.seeds, asked.first_seed, asked.tier)

@@ -100,6 +100,8 @@ class Comparison:
             z = torch.as_tensor(self.codes[: len(values)], dtype=dtype, device=estimator._device())
             p: Any = model.decode(z)
             taken = torch.as_tensor(estimator.layout_.to_model(values), device=z.device)
+            if bool(((taken < 0) | (taken >= p.base_dist.logits.shape[-1])).any()):
+                return np.full(1, np.inf)
             lost = p.base_dist.log_prob(model.point(p)) - p.base_dist.log_prob(taken)
             return (lost / p.base_dist.logits.abs().max().clamp(min=1)).cpu().numpy()
 

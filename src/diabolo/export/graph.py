@@ -36,19 +36,27 @@ class Graph(nn.Module):
     def __init__(self, estimator: LatentEstimator, what: What) -> None:
         super().__init__()
         self.model = deepcopy(estimator.model_).cpu().eval()
+        self.model.prior = None
+        if what != "whole":
+            delattr(self.model, "decoder" if what == "encoder" else "encoder")
         self.what, self.layout = what, estimator.layout_
         self.precision = self.model.shift.dtype
         self.dtype = np.dtype(estimator._numpy_dtype).newbyteorder("=")
         float_name = str(self.precision).removeprefix("torch.")
         whole = self.dtype.kind in "iu"
         rows = Port(
-            "X", estimator.row_shape_, str(self.dtype) if whole or self.dtype.kind == "b" else float_name, "those of X"
+            "X",
+            estimator.row_shape_,
+            str(self.dtype) if whole or self.dtype.kind == "b" else float_name,
+            "those of X",
         )
         codes = Port("codes", (estimator.n_components_,), float_name, "codes")
         restored = Port("X_hat", rows.shape, rows.dtype if whole else float_name, rows.units)
-        spread = Port("scale", codes.shape, float_name, "standard deviation of the posterior, in units of the codes")
+        spread = Port(
+            "scale", codes.shape, float_name, "standard deviation of the posterior, in units of the codes"
+        )
         self.input = codes if what == "decoder" else rows
-        self.outputs = (restored,)
+        self.outputs: tuple[Port, ...] = (restored,)
         if what == "encoder":
             self.outputs = (codes, spread) if self.model.has_density else (codes,)
 
@@ -80,13 +88,20 @@ class Graph(nn.Module):
         example = torch.from_numpy(rows[:2])
         try:
             with torch.no_grad():
-                return torch.export.export(self, (example,), dynamic_shapes=({0: torch.export.Dim("rows")},))
+                program = torch.export.export(
+                    self, (example,), dynamic_shapes=({0: torch.export.Dim("rows")},)
+                )
         except Exception as error:
-            parts = ", ".join(type(p).__name__ for p in (self.model.network, self.model.posterior, self.model.likelihood))
+            parts = ", ".join(
+                type(p).__name__ for p in (self.model.network, self.model.posterior, self.model.likelihood)
+            )
             raise ValueError(
                 f"estimator must be made of parts that torch.export can follow, but it stops in one of {parts} "
                 f"({str(error).strip().splitlines()[0]}): a part of your own may not branch on values of tensors."
             ) from error
+        for node in program.graph.nodes:  # source lines of this machine
+            node.meta.pop("stack_trace", None)
+        return program
 
 
 def graph_of(estimator: Any, what: str, beta: float | None) -> tuple[LatentEstimator, Graph]:

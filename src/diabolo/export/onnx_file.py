@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from diabolo import __version__
 from diabolo.estimators.base import LatentEstimator
+from diabolo.estimators.inputs import flag
 from diabolo.export.check import Comparison
 from diabolo.export.extra import needed
 from diabolo.export.graph import Graph, What, graph_of
@@ -79,7 +80,13 @@ def export_onnx(
     """
     for module in ("onnx", "onnxscript", "onnxruntime"):
         needed(module, "exporting to ONNX")
+    flag("int8", int8)
     estimator, graph = graph_of(estimator, what, beta)
+    if int8 and graph.precision is torch.float64:
+        raise ValueError(
+            "int8 must be False for a model that was trained in float64, since a column of X has an offset or a size "
+            "that float32 cannot hold: subtract the offset from X and fit again."
+        )
     comparison = Comparison(estimator, graph, X)
     content = _content(estimator, graph, comparison.rows)
     model = _runnable(content, graph)
@@ -131,7 +138,10 @@ def _content(estimator: LatentEstimator, graph: Graph, rows: np.ndarray) -> byte
     model.metadata_props.update(metadata(estimator, graph))
     model.producer_name, model.producer_version = "diabolo", __version__
     model.graph.name = graph.what
-    for node in (model.graph, *model.graph.all_nodes()):  # the exporter writes source lines of this machine there
+    for node in (
+        model.graph,
+        *model.graph.all_nodes(),
+    ):  # the exporter writes source lines of this machine there
         node.metadata_props.clear()
         node.doc_string = None
     for value in (*model.graph.inputs, *model.graph.outputs, *model.graph.initializers.values()):
@@ -157,8 +167,10 @@ def _quantised(content: bytes) -> bytes:
     with tempfile.TemporaryDirectory() as folder, _quiet():
         float_file, int8_file = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
         float_file.write_bytes(content)
+        # unsigned weights: products of signed ones with unsigned inputs saturate on processors without VNNI
+        unsigned = quantisation.QuantType.QUInt8
         quantisation.quantize_dynamic(
-            float_file, int8_file, op_types_to_quantize=["MatMul"], weight_type=quantisation.QuantType.QInt8
+            float_file, int8_file, op_types_to_quantize=["MatMul"], weight_type=unsigned, per_channel=True
         )
         return int8_file.read_bytes()
 

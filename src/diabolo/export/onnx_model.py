@@ -59,7 +59,9 @@ class OnnxModel:
         try:
             self._session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own errors have no common base but this
-            raise ValueError(f"onnxruntime cannot run {name}: {str(error).strip().splitlines()[0]}") from error
+            raise ValueError(
+                f"onnxruntime cannot run {name}: {str(error).strip().splitlines()[0]}"
+            ) from error
         self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
         if "diabolo.version" not in self.metadata:
             raise ValueError(f"{name} must be a file that diabolo wrote: use onnxruntime itself for another.")

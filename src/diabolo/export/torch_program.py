@@ -89,5 +89,5 @@ def export_torch(
             f"the exported {what} differs by {error:.1e} of the size of the values from the estimator, more than "
             f"{TOLERANCE:g}, and was not written."
         )
-    written = write_atomic(path, lambda file: torch.export.save(program, file))  # type: ignore[arg-type]
+    written = write_atomic(path, lambda file: torch.export.save(program, file))
     return Exported(written, "pt2", what, graph.input, graph.outputs, len(comparison.rows), error)
