@@ -128,7 +128,8 @@ def _content(estimator: LatentEstimator, graph: Graph, rows: np.ndarray) -> byte
     with _quiet():
         program: Any = torch.onnx.export(
             graph.trace(rows),
-            (),
+            (torch.from_numpy(rows[:2]),),
+            dynamic_shapes=({0: torch.export.Dim("rows")},),
             dynamo=True,
             verbose=False,
             input_names=[graph.input.name],
