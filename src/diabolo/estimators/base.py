@@ -593,7 +593,18 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     @torch.inference_mode()
     def _blockwise(self, function: Any, x: Tensor, n_rows: int | None = None) -> np.ndarray:
         blocks = x.split(n_rows or self._rows_in_block())
-        return np.concatenate([function(block.to(self._device())).cpu().numpy() for block in blocks])
+        first = function(blocks[0].to(self._device())).cpu().numpy()
+        if len(blocks) == 1:
+            return first
+        results = np.empty(
+            (len(x), *first.shape[1:]), first.dtype
+        )  # once, and not once more to join the blocks
+        results[: len(first)] = first
+        end = len(first)
+        for block in blocks[1:]:
+            start, end = end, end + len(block)
+            results[start:end] = function(block.to(self._device())).cpu().numpy()
+        return results
 
     def _rows_in_block(self) -> int:
         return max(1, _BLOCK_VALUES // max(1, math.prod(self.layout_.event) * 4))
