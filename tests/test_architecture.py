@@ -25,8 +25,9 @@ measures:      contracts distributions
 estimators:    ABOVE
 persistence:   ABOVE
 recipes:       ABOVE
+export:        likelihoods estimators storage
 report:        estimators recipes measures data storage persistence
-cli:           estimators recipes measures data storage persistence contracts report
+cli:           estimators recipes measures data storage persistence contracts report export
 __init__:      ABOVE
 __main__:      cli
 """

@@ -36,7 +36,7 @@ def test_every_dependency_is_pinned():
     extras = project["optional-dependencies"]
     wanted = [
         *project["dependencies"],
-        *(r for name in ("tables", "images", "audio", "test") for r in extras[name]),
+        *(r for name in ("tables", "images", "audio", "flows", "onnx", "test") for r in extras[name]),
     ]
     names = {plain(re.match(r"[\w.-]+", requirement)[0]) for requirement in wanted} - {"diabolo"}
     assert names <= {plain(name) for name in PINS}

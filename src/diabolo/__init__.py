@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder, MultiRateVAE
     from diabolo.estimators.trade_off import rate_distortion
+    from diabolo.export import OnnxModel, export_onnx, export_torch
     from diabolo.measures import TargetWarning
     from diabolo.persistence import load
     from diabolo.storage import ModelFileError
@@ -25,6 +26,9 @@ _HOMES = {
     "VAE": "estimators",
     "rate_distortion": "estimators.trade_off",
     "load": "persistence",
+    "OnnxModel": "export",
+    "export_onnx": "export",
+    "export_torch": "export",
     "ModelFileError": "storage",
     "CheckpointWarning": "training",
     "DivergenceWarning": "training",
@@ -53,7 +57,10 @@ __all__ = [
     "InterruptedWarning",
     "ModelFileError",
     "MultiRateVAE",
+    "OnnxModel",
     "TargetWarning",
+    "export_onnx",
+    "export_torch",
     "load",
     "rate_distortion",
 ]

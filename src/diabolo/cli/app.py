@@ -66,6 +66,11 @@ COMMANDS = {
         "Say what the latent space holds: rates, collapse, holes, by default of rows that training has not seen.",
         "diabolo diagnose runs/x",
     ),
+    "export": Command(
+        "export:export",
+        "Write a model as ONNX files, or torch.export programs, for other programs.",
+        "diabolo export runs/x --onnx --what encoder --out encoder.onnx",
+    ),
     "info": Command("judge:info", "Say what a model is and how it was trained.", "diabolo info runs/x"),
     "report": Command(
         "judge:report",

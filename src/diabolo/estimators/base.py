@@ -58,6 +58,8 @@ EFFORTS = {"normal": 2000, "thorough": 20000}
 _CHECKS = 40
 _FEWEST_ROWS_TO_HOLD_OUT = 20
 _BLOCK_VALUES = 1 << 24
+#: Decoded values that stay in a processor's cache while they are shifted and scaled, and rows worth a matrix product.
+_CACHED_VALUES, _FEWEST_DECODED_ROWS = 1 << 19, 256
 _ONE_UNIT_RATIO = 100.0
 
 Effort = Literal["normal", "thorough"]
@@ -659,9 +661,20 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return deepcopy(self.model_).to(wanted), wanted
 
     @torch.inference_mode()
-    def _blockwise(self, function: Any, x: Tensor) -> np.ndarray:
-        blocks = x.split(self._rows_in_block())
-        return np.concatenate([function(block.to(self._device())).cpu().numpy() for block in blocks])
+    def _blockwise(self, function: Any, x: Tensor, n_rows: int | None = None) -> np.ndarray:
+        blocks = x.split(n_rows or self._rows_in_block())
+        first = function(blocks[0].to(self._device())).cpu().numpy()
+        if len(blocks) == 1:
+            return first
+        results = np.empty(
+            (len(x), *first.shape[1:]), first.dtype
+        )  # once, and not once more to join the blocks
+        results[: len(first)] = first
+        end = len(first)
+        for block in blocks[1:]:
+            start, end = end, end + len(block)
+            results[start:end] = function(block.to(self._device())).cpu().numpy()
+        return results
 
     def _rows_in_block(self) -> int:
         return max(1, _BLOCK_VALUES // max(1, math.prod(self.layout_.event) * 4))
@@ -706,7 +719,11 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _decode(self, codes: np.ndarray) -> np.ndarray:
         """Decode without rounding, in the model's layout."""
         model, dtype = self._model_for(codes.dtype)
-        return self._blockwise(lambda z: model.point(model.decode(z)), torch.as_tensor(codes, dtype=dtype))
+        cached = max(_FEWEST_DECODED_ROWS, _CACHED_VALUES // math.prod(self.layout_.event))
+        n_rows = min(cached, self._rows_in_block())
+        return self._blockwise(
+            lambda z: model.point(model.decode(z)), torch.as_tensor(codes, dtype=dtype), n_rows
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -97,7 +97,7 @@ class LatentModel(Model):
 
     def features(self, x: Tensor) -> Tensor:
         """Return what the posterior reads, shape (batch, n_features)."""
-        return self.encoder((x - self.shift) / self.unit)
+        return self.encoder((x - self.shift).div_(self.unit))
 
     def encode(self, x: Tensor) -> Distribution:
         """Return q(z|x), without corruption."""

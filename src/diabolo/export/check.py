@@ -1,0 +1,123 @@
+"""Is the file the model? Rows to compare on, what the estimator says of them, and how far the file is from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+
+from diabolo.estimators.base import LatentEstimator
+from diabolo.estimators.inputs import finite
+from diabolo.export.graph import Graph
+from diabolo.likelihoods import Categorical
+
+_N_ROWS = 64
+_FEWEST_ROWS = 2
+
+Run = Callable[[np.ndarray], Sequence[np.ndarray]]
+
+
+class Comparison:
+    """The rows of a check, and what the estimator says of them.
+
+    Parameters
+    ----------
+    estimator : LatentEstimator
+        The estimator that is exported.
+    graph : Graph
+        Which map of it.
+    X : array of shape (n_rows, ...), optional
+        Rows to compare on; by default 64 that scatter around the mean of the training rows as these did.
+    """
+
+    def __init__(self, estimator: LatentEstimator, graph: Graph, X: ArrayLike | None = None) -> None:
+        self.estimator, self.graph = estimator, graph
+        rows = _scattered(estimator) if X is None else estimator._check_X(X, reset=False)
+        if len(rows) < _FEWEST_ROWS:
+            raise ValueError(f"X must have {_FEWEST_ROWS} rows or more to compare on, got {len(rows)}.")
+        dtype = graph.input.dtype if graph.what != "decoder" else str(graph.dtype)
+        if graph.dtype.kind == "f":
+            dtype = str(graph.precision).removeprefix("torch.")
+        rows = rows.astype(dtype)
+        codes = estimator.transform(rows)
+        self.codes = codes
+        self.rows = codes if graph.what == "decoder" else rows
+        self.want = self._expected(rows, codes)
+
+    def error(self, run: Run) -> float:
+        """Return the largest difference over the size of the values, for all rows at once and for one alone.
+
+        Values of X are measured against their column's largest value or unit, whichever is more, codes and
+        scales against the largest of all. A whole number may be the next one where the estimator's value lies
+        half-way, a category another where its probability is the same.
+        """
+        together = self.errors(run(self.rows))
+        alone = self.errors(run(self.rows[:1]))
+        return max(*together, *alone)
+
+    def errors(self, got: Sequence[np.ndarray]) -> list[float]:
+        """Return the largest difference of each output for the first rows."""
+        ports, sizes = self.graph.outputs, self._sizes()
+        found = []
+        for port, values, want, size in zip(ports, got, self.want, sizes, strict=True):
+            want = want[: len(values)]
+            if values.shape != want.shape or str(values.dtype) != port.dtype:
+                return [np.inf]
+            gap = np.abs(values.astype(np.float64) - want)
+            if port.name == "X_hat" and isinstance(self.estimator.model_.likelihood, Categorical):
+                gap, size = self._lost(values), np.ones(())
+            elif np.dtype(port.dtype).kind in "iu":
+                gap = np.maximum(gap - 0.5, 0)
+            worst = float((gap / size).max())
+            found.append(worst if finite(worst) else np.inf)
+        return found
+
+    def _expected(self, rows: np.ndarray, codes: np.ndarray) -> list[np.ndarray]:
+        estimator, graph = self.estimator, self.graph
+        if graph.what == "encoder":
+            wide: Any = estimator
+            return [codes, wide.encode(rows).scale] if len(graph.outputs) > 1 else [codes]
+        decoded = estimator.layout_.from_model(estimator._decode(codes)).astype(np.float64)
+        if graph.dtype.kind in "iu":
+            limits = np.iinfo(graph.dtype)
+            decoded = decoded.clip(limits.min, limits.max)
+        return [decoded]
+
+    def _sizes(self) -> list[np.ndarray]:
+        if self.graph.what == "encoder":
+            return [np.maximum(np.abs(want).max(), np.finfo(np.float32).tiny) for want in self.want]
+        layout, unit = self.estimator.layout_, self.graph.model.unit
+        return [np.maximum(np.abs(self.want[0]).max(0), layout.from_model(unit.unsqueeze(0).numpy())[0])]
+
+    def _lost(self, values: np.ndarray) -> np.ndarray:
+        """Return how much less probable the categories are than the most probable ones, over the size of logits."""
+        estimator = self.estimator
+        model, dtype = estimator._model_for(self.codes.dtype)
+        with torch.inference_mode():
+            z = torch.as_tensor(self.codes[: len(values)], dtype=dtype, device=estimator._device())
+            p: Any = model.decode(z)
+            taken = torch.as_tensor(estimator.layout_.to_model(values), device=z.device)
+            if bool(((taken < 0) | (taken >= p.base_dist.logits.shape[-1])).any()):
+                return np.full(1, np.inf)
+            lost = p.base_dist.log_prob(model.point(p)) - p.base_dist.log_prob(taken)
+            return (lost / p.base_dist.logits.abs().max().clamp(min=1)).cpu().numpy()
+
+
+def _scattered(estimator: LatentEstimator) -> np.ndarray:
+    """Return rows with the mean and the deviations that the model was started with, in X's dtype."""
+    model, layout = estimator.model_, estimator.layout_
+    mean, unit = (t.cpu().double().numpy() for t in (model.shift, model.unit))
+    noise = np.random.default_rng(estimator.seed_).standard_normal((_N_ROWS, *layout.event))
+    rows = layout.from_model(mean + unit * noise)
+    dtype = np.dtype(estimator._numpy_dtype)
+    if dtype.kind == "b":
+        return rows > 0.5
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        rows = np.rint(rows).clip(limits.min, limits.max)
+    if isinstance(model.likelihood, Categorical):
+        rows = np.rint(rows).clip(0, model.likelihood.n_outputs - 1)
+    return rows.astype(dtype)
