@@ -78,6 +78,7 @@ EXAMPLES = {
         "elbo_landing": lambda: objectives.ELBO(gradient="sticking_the_landing"),
         "elbo_free": lambda: objectives.ELBO(free_bits=0.1),
         "capacity": lambda: objectives.Capacity(3.0),
+        "clustering": lambda: objectives.Clustering(2.0, refresh_every=2, tolerance=0.0),
         "total_correlation": lambda: objectives.TotalCorrelation(4.0, alpha=0.5, n_draws=2),
         "dip": lambda: objectives.DisentangledInferredPrior(2.0, 3.0, covariance="codes"),
         "adversarial": lambda: objectives.AdversarialTotalCorrelation(hidden=(6,)),

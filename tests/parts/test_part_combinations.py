@@ -16,6 +16,8 @@ from diabolo.training import Plan, train
 def sentence(posterior, prior, objective):
     """Return what the refusal must say, or None where the combination has a meaning; from the theory."""
     kind = type(objective).__name__
+    if kind == "Clustering":
+        return "draws codes to the centres of clusters, and this model has none: use models.Clustered"
     if kind != "Reconstruction" and not posterior.has_density:
         return f"objective={kind}.* needs a posterior with a density and a prior.*use posterior=Diagonal"
     if kind == "MultiRateELBO":

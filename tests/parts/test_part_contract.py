@@ -16,7 +16,7 @@ from sklearn.base import clone
 from diabolo import likelihoods, models, networks, posteriors, priors
 from diabolo.contracts import Part, Sizes, Statistics
 from diabolo.networks import MLP, Conv1d, Conv2d
-from diabolo.objectives import ELBO, DisentangledInferredPrior, Reconstruction, TotalCorrelation
+from diabolo.objectives import ELBO, Clustering, DisentangledInferredPrior, Reconstruction, TotalCorrelation
 from diabolo.posteriors import Deterministic
 
 #: What the parts inside a part are called.
@@ -51,18 +51,31 @@ def built(part, x):
 def embedded(compose, rows, event, part_room, part, dtype=torch.float32):
     """Put a part into a model that is otherwise the plainest, with rows that suit it."""
     parts = {} if part_room in ("objective", "schedule") else {part_room: part}
-    if isinstance(part, Reconstruction):
+    if isinstance(part, Reconstruction | Clustering):
         parts["posterior"] = Deterministic()
     x = rows(parts.get("likelihood"), event, dtype=dtype)
     model = compose(x, **parts)
+    if isinstance(part, Clustering):
+        model = clustered(model, x)
     if part_room == "objective":
         part.begin(model, len(x))
     return model, x
 
 
-def betas(x):
-    """Return the context of which a multi-rate objective reads a beta for each row."""
-    return {"log_beta": torch.linspace(-1, 1, len(x), dtype=x.dtype)}
+def clustered(model, x):
+    """Return the model with two clusters among its codes."""
+    model = models.Clustered(model, 2).build(model.sizes).to(x.dtype).eval()
+    model.start(Statistics.of(x))
+    with torch.no_grad():
+        model.centres.copy_(torch.tensor([[1.0, 0.0], [0.0, -1.0]]))
+    return model
+
+
+def beside(x):
+    """Return the context of which objectives read a beta, or a target over two clusters, for each row."""
+    share = torch.linspace(0.1, 0.8, len(x), dtype=x.dtype)
+    target = torch.stack([share, 1 - share], -1)
+    return {"log_beta": torch.linspace(-1, 1, len(x), dtype=x.dtype), "target": target}
 
 
 def matching_objective(model):
@@ -271,14 +284,14 @@ class TestInAModel:
         b = double.evaluate(x.double(), {"seen": seen.double()}, 2, noise=noise.double())
         assert b.z.dtype == b.log_px.dtype == torch.float64
         torch.testing.assert_close(a.log_px.double(), b.log_px, rtol=1e-4, atol=1e-3)
-        if single.corruption is not None:
+        if getattr(single, "corruption", None) is not None:
             assert double.corruption(x.double()).dtype == torch.float64
 
     def test_gradients_reach_every_parameter(self, make_part, event, rows, compose, room, suits):
         part = suits(make_part())
         model, x = embedded(compose, rows, event, room, part)
         objective = part if room == "objective" else matching_objective(model)
-        terms = objective(model.evaluate(x, betas(x), objective.n_draws))
+        terms = objective(model.evaluate(x, beside(x), objective.n_draws))
         sum(terms.values()).backward()
         for name, parameter in model.named_parameters():
             assert parameter.grad is not None, name
@@ -315,7 +328,7 @@ class TestObjectives:
         objective = make_objective()
         model, x = embedded(compose, rows, (6,), "objective", objective)
         for progress in (0.0, 1.0):
-            terms = objective(model.evaluate(x, betas(x), objective.n_draws), progress)
+            terms = objective(model.evaluate(x, beside(x), objective.n_draws), progress)
             assert all(isinstance(name, str) and term.shape == () for name, term in terms.items())
 
     def test_a_batch_split_in_two_has_the_same_mean_loss(self, make_objective, compose, rows):
@@ -326,7 +339,7 @@ class TestObjectives:
         noise = torch.randn(2, len(x), 2, dtype=x.dtype)
 
         def loss(part):
-            context = {"log_beta": betas(x)["log_beta"][part]}
+            context = {name: tensor[part] for name, tensor in beside(x).items()}
             e = model.evaluate(x[part], context, noise=noise[:, part])
             return sum(objective(e).values()) * len(x[part])
 

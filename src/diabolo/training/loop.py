@@ -58,8 +58,8 @@ class Plan:
 class Outcome:
     """What came of a training.
 
-    ``stopped`` is "budget", "early", "interrupted" or "diverged"; ``best_step`` is the step whose
-    weights were kept.
+    ``stopped`` is "budget", "early", "settled" (by the objective's survey), "interrupted" or "diverged";
+    ``best_step`` is the step whose weights were kept.
     """
 
     stopped: str = "budget"
@@ -118,6 +118,7 @@ def train(
     outcome.optimiser = optimiser
     objective.begin(model, len(x))
     players = objective.players()
+    beside = dict(context or {})
     model.train()
     objective.train()
     try:
@@ -126,8 +127,11 @@ def train(
                 rate = plan.learning_rate * warm_up_cosine((step - 0.5) / plan.n_steps)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
+            if objective.survey(model, x, beside, step):
+                outcome.stopped = "settled"
+                break
             batch = model.observe(x[rows])
-            seen = {name: tensor[rows] for name, tensor in (context or {}).items()}
+            seen = {name: tensor[rows] for name, tensor in beside.items()}
             evaluation = model.evaluate(batch, seen, objective.n_draws)
             terms = objective(evaluation, step / plan.n_steps)
             loss: Tensor = sum(terms.values())
