@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder, MultiRateVAE
+    from diabolo.estimators import VAE, AutoEncoder, DeepClustering, DenoisingAutoEncoder, MultiRateVAE
     from diabolo.estimators.trade_off import rate_distortion
     from diabolo.measures import TargetWarning
     from diabolo.persistence import load
@@ -20,6 +20,7 @@ EXPECTED_FAILED_CHECKS: dict[str, dict[str, str]] = {}
 
 _HOMES = {
     "AutoEncoder": "estimators",
+    "DeepClustering": "estimators",
     "DenoisingAutoEncoder": "estimators",
     "MultiRateVAE": "estimators",
     "VAE": "estimators",
@@ -46,6 +47,7 @@ __all__ = [
     "EXPECTED_FAILED_CHECKS",
     "VAE",
     "AutoEncoder",
+    "DeepClustering",
     "DenoisingAutoEncoder",
     "DivergenceWarning",
     "InterruptedWarning",
