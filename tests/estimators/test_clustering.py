@@ -38,7 +38,13 @@ class TestFinds:
 
     def test_more_of_the_digits_than_k_means(self):
         X, y = DIGITS[:500], CLASSES[:500]
-        settings = {"n_components": 10, "max_epochs": 60, "max_iter": 300, "batch_size": 64}
+        settings = {
+            "n_components": 10,
+            "max_epochs": 100,
+            "max_iter": 300,
+            "batch_size": 64,
+            "learning_rate": 3e-3,
+        }
         found = small(10, **settings, network=MLP((128,))).fit(X)
         plain = KMeans(10, n_init=20, random_state=0).fit_predict(X.reshape(500, -1))
         assert normalized_mutual_info_score(y, found.labels_) > normalized_mutual_info_score(y, plain)
@@ -158,7 +164,7 @@ class TestRestarts:
         np.testing.assert_array_equal(alone.labels_, found.labels_)
         assert len({restart.seed for restart in found.restarts_}) == 3
         assert found.n_init == 3
-        assert clone(found).get_params() == found.get_params()
+        assert repr(clone(found)) == repr(found)
 
     def test_agreement_is_the_mean_over_the_others(self):
         labels = [np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]), np.array([0, 1, 0, 1])]
