@@ -112,7 +112,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
     >>> from sklearn.datasets import load_digits
     >>> from diabolo import DeepClustering
     >>> X = load_digits().images[:200]
-    >>> dc = DeepClustering(10, max_epochs=5, max_iter=20, random_state=0).fit(X)
+    >>> dc = DeepClustering(10, max_epochs=60, max_iter=20, random_state=0).fit(X)
     >>> dc.labels_.shape, dc.predict_proba(X).shape, dc.inverse_transform(dc.cluster_centers_).shape
     ((200,), (200, 10), (10, 8, 8))
     """
