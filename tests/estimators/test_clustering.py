@@ -150,9 +150,9 @@ class TestPaper:
         assert n_parameters == 275_979 + 10 * 10
 
     def test_few_rows_have_their_steps(self):
-        assert PRESETS["fast"].first(60, 256, 1e-3).n_steps == 1500
+        assert PRESETS["fast"].first(60, 256, 1e-3).n_steps == 1200
         assert PRESETS["fast"].first(60, 256, 1e-3, 3).n_steps == 3
-        assert DeepClustering(3, n_init=2).plan(TABLE).n_steps == 2 * (1500 + 2800)
+        assert DeepClustering(3, n_init=2).plan(TABLE).n_steps == 2 * (1200 + 2100)
 
 
 class TestRestarts:

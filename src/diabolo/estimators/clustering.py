@@ -57,7 +57,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         Dimension d of the codes.
     preset : {"fast", "paper"}
         Length and rate of the training. ``"paper"``: 200 epochs, then at most 20,000 steps, Adam at a constant
-        rate. ``"fast"``: 40 epochs (1,500 steps or more), then at most 2,800, with a warm-up and a cosine.
+        rate. ``"fast"``: 30 epochs (1,200 steps or more), then at most 2,100, with a warm-up and a cosine.
     augmentation : str or Corruption, optional
         What becomes of the rows of every batch, in both stages; targets are made of rows as they are (Guo et
         al. 2018). ``"motion"`` turns images by up to 10 degrees and shifts them by up to 10 %.

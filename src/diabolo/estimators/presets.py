@@ -62,5 +62,5 @@ class Preset:
 PRESETS = {
     #: Guo et al. 2017 and the authors' settings.
     "paper": Preset(200, 0, 20_000, True, (0.9, 0.999)),
-    "fast": Preset(40, 1500, 2800, False, (0.9, 0.99)),
+    "fast": Preset(30, 1200, 2100, False, (0.9, 0.99)),
 }
