@@ -12,11 +12,15 @@ from sklearn.datasets import load_digits, make_blobs
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from diabolo import AutoEncoder, DeepClustering, load
+from diabolo.contracts import Sizes
 from diabolo.corruptions import Motion
 from diabolo.estimators.presets import PRESETS
 from diabolo.estimators.restarts import Restart, compared
+from diabolo.likelihoods import Gaussian
+from diabolo.models import Clustered, LatentModel
 from diabolo.networks import DCEC, MLP
 from diabolo.objectives.clustering import target_of
+from diabolo.posteriors import Deterministic
 
 DIGITS, CLASSES = load_digits().images, load_digits().target
 TABLE, GROUPS = make_blobs(90, n_features=5, centers=3, cluster_std=0.7, random_state=0)
@@ -149,6 +153,21 @@ class TestPaper:
         n_parameters = sum(p.numel() for p in found.model_.parameters())
         assert n_parameters == 275_979 + 10 * 10
 
+    def test_weights_start_as_glorots(self):
+        """Uniform within sqrt(6 / (fan in + fan out)), biases 0, the layers to and from the codes too."""
+        model = Clustered(LatentModel(DCEC(), Deterministic(), Gaussian(1.0)), 10).build(
+            Sizes((1, 28, 28), 10)
+        )
+        layers = [m for m in model.modules() if isinstance(getattr(m, "weight", None), torch.Tensor)]
+        assert len(layers) == 8
+        for layer in layers:
+            weight, field = layer.weight.detach(), math.prod(layer.weight.shape[2:])
+            bound = math.sqrt(6 / (field * (weight.shape[0] + weight.shape[1])))
+            assert weight.abs().max() <= bound
+            # of n uniform numbers; the standard error of their standard deviation is bound sqrt(1 / 15 n)
+            assert weight.std() == pytest.approx(bound / 3**0.5, abs=5 * bound / (15 * weight.numel()) ** 0.5)
+            assert (layer.bias == 0).all()
+
     def test_few_rows_have_their_steps(self):
         assert PRESETS["fast"].first(60, 256, 1e-3).n_steps == 1200
         assert PRESETS["fast"].first(60, 256, 1e-3, 3).n_steps == 3
@@ -206,7 +225,7 @@ class TestRefuses:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             found = small(5, max_epochs=1, max_iter=3).fit(X)
-        assert any("3 of 5 clusters are empty now" in str(each.message) for each in said)
+        assert any("3 of 5 clusters hold no row" in str(each.message) for each in said)
         assert len(np.unique(found.labels_)) == 2
 
 

@@ -291,12 +291,17 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         n_steps = outcome.n_steps if hasattr(objective, "target") else 0
         seed = int(self.random_state) if isinstance(self.random_state, numbers.Integral) else self.seed_
         self.restarts_ = [Restart(seed, -terms["loss"], terms["divergence"], n_steps, outcome.stopped)]
-        n_reseeded = int(getattr(objective, "n_reseeded", 0))
-        n_empty = self.n_clusters - len(torch.unique(q.argmax(1)))
-        if n_reseeded or n_empty:
+        said = []
+        if n_reseeded := int(getattr(objective, "n_reseeded", 0)):
+            said.append(
+                f"{n_reseeded} time(s) a cluster lost all its rows and was seeded again at the row farthest from its centre"
+            )
+        if n_empty := self.n_clusters - len(torch.unique(q.argmax(1))):
+            said.append(f"{n_empty} of {self.n_clusters} clusters hold no row")
+        if said:
             warnings.warn(
-                f"clusters lost all their rows {n_reseeded} time(s) and were seeded again at the row farthest from its "
-                f"centre; {n_empty} of {self.n_clusters} clusters are empty now. Fewer clusters may describe X better.",
+                f"{'; '.join(said)}. Fewer clusters may describe X better, or more epochs of the first stage hold more "
+                "apart.",
                 UserWarning,
                 stacklevel=4,
             )
