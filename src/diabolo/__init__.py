@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder, MultiRateVAE
+    from diabolo.estimators import VAE, AutoEncoder, DeepClustering, DenoisingAutoEncoder, MultiRateVAE
     from diabolo.estimators.trade_off import rate_distortion
     from diabolo.export import OnnxModel, export_onnx, export_torch
     from diabolo.measures import TargetWarning
@@ -21,6 +21,7 @@ EXPECTED_FAILED_CHECKS: dict[str, dict[str, str]] = {}
 
 _HOMES = {
     "AutoEncoder": "estimators",
+    "DeepClustering": "estimators",
     "DenoisingAutoEncoder": "estimators",
     "MultiRateVAE": "estimators",
     "VAE": "estimators",
@@ -52,6 +53,7 @@ __all__ = [
     "VAE",
     "AutoEncoder",
     "CheckpointWarning",
+    "DeepClustering",
     "DenoisingAutoEncoder",
     "DivergenceWarning",
     "InterruptedWarning",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from diabolo import schedules
-from diabolo.estimators import VAE, AutoEncoder, DenoisingAutoEncoder, MultiRateVAE
+from diabolo.estimators import VAE, AutoEncoder, DeepClustering, DenoisingAutoEncoder, MultiRateVAE
 from diabolo.likelihoods import Bernoulli, Gaussian
 from diabolo.networks import DCEC, MLP, Linear
 from diabolo.objectives import (
@@ -125,16 +125,41 @@ def multi_rate_vae(
     return MultiRateVAE(n_components, **{"beta_range": beta_range, **settings})
 
 
+def dcec(n_clusters: int = 10, **settings: Any) -> DeepClustering:
+    """Guo et al. 2017 (ICONIP): convolutions, reconstruction and clusters together, at the paper's length; images."""
+    return DeepClustering(n_clusters, **{"network": DCEC(), "preset": "paper", **settings})
+
+
+def dec_conv(n_clusters: int = 10, **settings: Any) -> DeepClustering:
+    """Guo et al. 2017 (ICONIP), its ConvDEC: the same without the reconstruction beside the clusters; images."""
+    return dcec(n_clusters, **{"reconstruction": False, **settings})
+
+
+def idec(n_clusters: int = 10, **settings: Any) -> DeepClustering:
+    """Guo et al. 2017 (IJCAI): fully connected layers; pretrained as a whole, with Adam, not layer by layer."""
+    network = MLP((500, 500, 2000))
+    return DeepClustering(n_clusters, **{"network": network, "preset": "paper", **settings})
+
+
+def dec(n_clusters: int = 10, **settings: Any) -> DeepClustering:
+    """Xie et al. 2016: clusters without a reconstruction; pretrained as a whole, Adam for their momentum."""
+    return idec(n_clusters, **{"reconstruction": False, **settings})
+
+
 __all__ = [
     "beta_tcvae",
     "beta_vae",
     "capacity_vae",
     "control_vae",
+    "dcec",
     "dcec_autoencoder",
+    "dec",
+    "dec_conv",
     "denoising_autoencoder",
     "dip_vae_i",
     "dip_vae_ii",
     "factor_analysis",
+    "idec",
     "iwae",
     "multi_rate_vae",
     "factor_vae",

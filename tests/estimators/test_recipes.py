@@ -11,9 +11,10 @@ from sklearn.decomposition import FactorAnalysis
 from diabolo import recipes
 
 X = load_digits().images[:120] / 16
+CLUSTERING = {"dcec", "dec", "dec_conv", "idec"}
 
 
-@pytest.mark.parametrize("name", recipes.__all__)
+@pytest.mark.parametrize("name", sorted({*recipes.__all__} - CLUSTERING))
 def test_recipe(name):
     recipe = getattr(recipes, name)
     assert re.search(r"\d{4}|factor analysis", recipe.__doc__)
@@ -21,6 +22,18 @@ def test_recipe(name):
     model = recipe(3, max_epochs=2, random_state=0).fit(X)
     assert np.isfinite(model.transform(X)).all()
     assert model.transform(X).shape == (120, 3)
+
+
+@pytest.mark.parametrize("name", sorted(CLUSTERING))
+def test_recipe_of_clusters(name):
+    recipe = getattr(recipes, name)
+    assert re.search(r"\d{4}", recipe.__doc__)
+    assert len(inspect.getsource(recipe).splitlines()) <= 10
+    model = recipe(3, n_components=2, max_epochs=1, max_iter=1, random_state=0).fit(X)
+    assert model.predict_proba(X).shape == (120, 3)
+    assert model.preset == "paper"
+    assert model.reconstruction == (name in ("dcec", "idec"))
+    assert ("DCEC" in repr(model.network)) == (name in ("dcec", "dec_conv"))
 
 
 def test_factor_analysis_approaches_its_oracle():

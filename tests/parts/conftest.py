@@ -65,6 +65,7 @@ EXAMPLES = {
         "gaussian": lambda: corruptions.Gaussian(0.3),
         "gaussian_data": corruptions.Gaussian,
         "masking": lambda: corruptions.Masking(0.4, value=0.5),
+        "motion": lambda: corruptions.Motion(20.0, shift=0.2),
         "salt_and_pepper": lambda: corruptions.SaltAndPepper(0.2),
     },
     "schedule": {
@@ -78,6 +79,7 @@ EXAMPLES = {
         "elbo_landing": lambda: objectives.ELBO(gradient="sticking_the_landing"),
         "elbo_free": lambda: objectives.ELBO(free_bits=0.1),
         "capacity": lambda: objectives.Capacity(3.0),
+        "clustering": lambda: objectives.Clustering(2.0, refresh_every=2, tolerance=0.0),
         "total_correlation": lambda: objectives.TotalCorrelation(4.0, alpha=0.5, n_draws=2),
         "dip": lambda: objectives.DisentangledInferredPrior(2.0, 3.0, covariance="codes"),
         "adversarial": lambda: objectives.AdversarialTotalCorrelation(hidden=(6,)),
@@ -145,9 +147,9 @@ def rows():
 
 @pytest.fixture(scope="session")
 def event_for():
-    """Return a function that gives a shape of observation that a network reads."""
+    """Return a function that gives a shape of observation that a network, or any other part, reads."""
     kinds = {None: "table", 2: "signal", 3: "image"}
-    return lambda network: EVENTS[kinds[network.n_event_dims]]
+    return lambda part: EVENTS[kinds[getattr(part, "n_event_dims", None)]]
 
 
 @pytest.fixture(scope="session")

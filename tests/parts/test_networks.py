@@ -111,6 +111,17 @@ class TestSamePadding:
                     total += weight[:, :, a, b] @ x[0, :, row, column].numpy()
             np.testing.assert_allclose(y[:, i, j], total, atol=1e-12)
 
+    @pytest.mark.parametrize(
+        ("side", "sides", "margins"),
+        [(28, [28, 14, 7, 3], [(1, 2), (1, 2), (0, 0)]), (16, [16, 8, 4, 2], [(1, 2), (1, 2), (0, 1)])],
+    )
+    def test_dcec_pads_its_layers_as_tensorflow_does(self, side, sides, margins):
+        """total = max((ceil(n / s) - 1) s + k - n, 0), of which the smaller half comes first; by hand."""
+        network = DCEC()
+        assert [shape[0] for shape in network.shapes((side, side))] == sides
+        layers = network.layers((side, side))
+        assert [layer.margins(n) for layer, n in zip(layers, sides, strict=False)] == margins
+
 
 class TestMirror:
     @pytest.mark.parametrize("padding", ["same", "valid"])

@@ -13,9 +13,11 @@ from diabolo.posteriors import Deterministic
 from diabolo.training import Plan, train
 
 
-def sentence(posterior, prior, objective):
+def sentence(posterior, prior, corruption, objective, event):
     """Return what the refusal must say, or None where the combination has a meaning; from the theory."""
     kind = type(objective).__name__
+    if kind == "Clustering":
+        return "draws codes to the centres of clusters, and this model has none: use models.Clustered"
     if kind != "Reconstruction" and not posterior.has_density:
         return f"objective={kind}.* needs a posterior with a density and a prior.*use posterior=Diagonal"
     if kind == "MultiRateELBO":
@@ -26,6 +28,8 @@ def sentence(posterior, prior, objective):
         return "(?s)has no density, so its divergence from prior=.* does not exist: use posterior="
     if prior is None and posterior.has_density:
         return "needs a prior, or nothing keeps its scale from vanishing: use prior="
+    if getattr(corruption, "n_event_dims", len(event)) != len(event):
+        return "turns and shifts images .channels, height, width., but one observation has the shape"
     if getattr(prior, "needs_fit", False):
         return "is fitted to codes after the model has been trained, and it has not been: call its fit"
     names = (type(posterior).__name__, type(prior).__name__)
@@ -48,8 +52,8 @@ def composed(statistics, objective, network, posterior, likelihood, prior, corru
 
 
 def check(x, statistics, objective, *parts):
-    _, posterior, _, prior, _ = parts
-    refusal = sentence(posterior, prior, objective)
+    _, posterior, _, prior, corruption = parts
+    refusal = sentence(posterior, prior, corruption, objective, x.shape[1:])
     if refusal is not None:
         with pytest.raises(ValueError, match=refusal):
             objective(composed(statistics, objective, *parts).evaluate(x))

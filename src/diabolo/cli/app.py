@@ -29,6 +29,11 @@ COMMANDS = {
         "Train a VAE at several weights of the rate, and draw distortion over rate.",
         "diabolo sweep X.npy --beta 0.1:10:9 --out runs/x-sweep",
     ),
+    "cluster": Command(
+        "cluster:cluster",
+        "Find clusters of rows among the codes of an auto-encoder.",
+        "diabolo cluster X.npy --n-clusters 10 --out runs/x-clusters",
+    ),
     "encode": Command("codes:encode", "Turn rows into codes.", "diabolo encode runs/x X.npy --out Z.npy"),
     "decode": Command("codes:decode", "Turn codes into rows.", "diabolo decode runs/x Z.npy --out X.npy"),
     "reconstruct": Command(
@@ -101,7 +106,7 @@ def build_app() -> App:
         suppress_keyboard_interrupt=False,
     )
     for name, command in COMMANDS.items():
-        more: dict[str, Any] = {"config": from_file} if name in ("fit", "sweep") else {}
+        more: dict[str, Any] = {"config": from_file} if name in ("fit", "sweep", "cluster") else {}
         app.command(
             f"diabolo.cli.{command.target}",
             name=name,

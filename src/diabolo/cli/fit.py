@@ -19,8 +19,8 @@ from .summary import plan_facts, plan_text, run_facts, run_text
 from .training import effective, measure, save, train
 
 _ROWS = Group("Rows", sort_key=1)
-_RUN = Group("Run", sort_key=2)
-_ENDS = {"diverged": errors.DIVERGED, "interrupted": errors.INTERRUPTED}
+RUN = Group("Run", sort_key=2)
+ENDS = {"diverged": errors.DIVERGED, "interrupted": errors.INTERRUPTED}
 
 
 Source = Annotated[
@@ -38,35 +38,33 @@ Noisy = Annotated[
 ]
 Folder = Annotated[
     str | None,
-    Parameter(group=_RUN, help="Folder for the run; else runs/SOURCE-MODEL, numbered if taken."),
+    Parameter(group=RUN, help="Folder for the run; else runs/SOURCE-MODEL, numbered if taken."),
 ]
 Config = Annotated[
     str | None,
-    Parameter(group=_RUN, help="TOML file of options, or a run's config.json; the command line wins."),
+    Parameter(group=RUN, help="TOML file of options, or a run's config.json; the command line wins."),
 ]
 Resume = Annotated[
     str | None,
     Parameter(
-        group=_RUN,
+        group=RUN,
         help="Go on with the RUN that was broken off in this folder, with its options, to the same bits.",
     ),
 ]
 Every = Annotated[
     float,
     Parameter(
-        group=_RUN,
+        group=RUN,
         help="Seconds between two checkpoints in the run's folder, which --resume goes on from.",
     ),
 ]
-_flag = Parameter(group=_RUN, negative=(), show_default=False)
+_flag = Parameter(group=RUN, negative=(), show_default=False)
 Overwrite = Annotated[bool, _flag, Parameter(help="Replace a run that is in the folder --out.")]
 DryRun = Annotated[bool, _flag, Parameter(help="Show the effective configuration and the shapes, and stop.")]
 
 Draw = Annotated[
     bool,
-    Parameter(
-        name="--report", group=_RUN, show_default=False, help="Draw report.html (the default), or not."
-    ),
+    Parameter(name="--report", group=RUN, show_default=False, help="Draw report.html (the default), or not."),
 ]
 
 
@@ -119,7 +117,7 @@ def fit(
     show.aside(f"{rows.data.source}\n{len(rows.train)} rows to learn from; to measure on: {rows.said}")
     seconds = _trained(estimator, rows, kept, checkpoint_every, resumed=resume is not None)
     folder = save(estimator, folder, configuration, seconds)
-    code = _ENDS.get(estimator.stopped_, errors.OK)
+    code = ENDS.get(estimator.stopped_, errors.OK)
     record = None
     if code != errors.INTERRUPTED:
         record, drawn = _measured(estimator, folder, rows, draw)
@@ -128,7 +126,7 @@ def fit(
             keeping.end(kept)
     facts = run_facts(estimator, folder, rows, configuration, record, code)
     show.result(run_text(facts, rows, record, notes), facts, brief=str(folder))
-    if estimator.stopped_ in _ENDS:
+    if estimator.stopped_ in ENDS:
         step = estimator.best_step_
         more = f"; diabolo fit --resume {kept.parent} goes on" if keeping.is_of_use(kept) else ""
         print(

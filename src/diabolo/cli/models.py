@@ -21,7 +21,9 @@ _ESTIMATORS = {
     "ae": "AutoEncoder",
     "denoising": "DenoisingAutoEncoder",
     "multi_rate_vae": "MultiRateVAE",
+    "clustering": "DeepClustering",
 }
+_CLUSTERING = "DeepClustering"
 
 
 @functools.cache
@@ -31,6 +33,20 @@ def models() -> dict[str, Declaration]:
     for name in value("diabolo.recipes", "__all__") or ():
         found.setdefault(name, find("diabolo.recipes", name))
     return {model: declaration for model, declaration in found.items() if declaration is not None}
+
+
+@functools.cache
+def models_of(command: str) -> tuple[str, ...]:
+    """Return what ``--model`` can be for one command: ``cluster`` has those that cluster, the others the rest."""
+    return tuple(
+        model for model, declaration in models().items() if _clusters(declaration) == (command == "cluster")
+    )
+
+
+def _clusters(declaration: Declaration) -> bool:
+    """Whether a model is the estimator that clusters, or a recipe that returns it."""
+    returned = getattr(declaration.node, "returns", None)
+    return _CLUSTERING in (declaration.name, getattr(returned, "id", None))
 
 
 @functools.cache

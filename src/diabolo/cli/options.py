@@ -5,44 +5,47 @@ from __future__ import annotations
 import ast
 import inspect
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
 from .errors import UsageError
-from .models import model_arguments, models, part_arguments
+from .models import model_arguments, models, models_of, part_arguments
 from .signatures import Argument, is_simple
 
 #: A command repeats itself unless told otherwise, where Python draws a new seed.
 DEFAULTS = {"random_state": 0}
 DEFAULT_MODEL = "vae"
+DEFAULT_CLUSTERING = "clustering"
 _ALIASES = {"random_state": ("--random-state", "--seed"), "n_components": ("--n-components", "-d")}
 _SEPARATOR = "__"
 _BY_NAME = inspect.Parameter.KEYWORD_ONLY
 
 
 def with_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Replace ``**given`` in a command's signature by every option of every model."""
+    """Replace ``**given`` in a command's signature by every option of every model that it can train."""
     signature = inspect.signature(command, eval_str=True)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     names = {p.name for p in own}
-    generated = [p for p in option_parameters() if p.name not in names]
+    generated = [p for p in option_parameters(command.__name__) if p.name not in names]
     command.__signature__ = signature.replace(parameters=[*own, *generated])  # type: ignore[attr-defined]
     return command
 
 
-def option_parameters() -> Iterator[inspect.Parameter]:
-    """Yield one keyword for each option, None when it is not given."""
+def option_parameters(command: str = "fit") -> Iterator[inspect.Parameter]:
+    """Yield one keyword for each option of a command, None when it is not given."""
+    there = models_of(command)
+    default = DEFAULT_CLUSTERING if command == "cluster" else DEFAULT_MODEL
     everywhere = Group("Model", sort_key=3)
     inside = Group("Parts", sort_key=5, help="Options of a part; name the part itself as above.")
-    names: Any = Literal[tuple(models())]  # known only when the program runs
+    names: Any = Literal[there]  # known only when the program runs
     annotation = Annotated[names, Parameter(group=everywhere, help="What to train.")]
-    yield inspect.Parameter("model", _BY_NAME, default=DEFAULT_MODEL, annotation=annotation)
+    yield inspect.Parameter("model", _BY_NAME, default=default, annotation=annotation)
     nested: dict[str, dict[str, Argument]] = {}
-    for name, having in by_argument().items():
+    for name, having in by_argument(there).items():
         of = tuple(having)
-        estimators = [m for m, declaration in models().items() if declaration.is_class]
+        estimators = [m for m in there if models()[m].is_class]
         shared = set(estimators) <= set(of)
         group = everywhere if shared else Group(f"Only --model {' or '.join(of)}", sort_key=4)
         yield _keyword(name, having[of[0]], _help(having), _defaults(having), group)
@@ -55,10 +58,10 @@ def option_parameters() -> Iterator[inspect.Parameter]:
         yield _keyword(name, first, text, _defaults(parts), inside)
 
 
-def by_argument() -> dict[str, dict[str, Argument]]:
-    """Return, for each argument, the models that have it."""
+def by_argument(of: Iterable[str] | None = None) -> dict[str, dict[str, Argument]]:
+    """Return, for each argument, the models (all by default) that have it."""
     found: dict[str, dict[str, Argument]] = {}
-    for model in models():
+    for model in models() if of is None else of:
         for name, argument in model_arguments(model).items():
             found.setdefault(name, {})[model] = argument
     return found

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
-from .source import Reading, Rows, gather, read
+from .source import Reading, Rows, gather, read, whole
 
 if TYPE_CHECKING:
     from diabolo.data import Dataset
@@ -73,12 +73,17 @@ class Run:
             raise UsageError(
                 f"{self.model} has no config.json beside it that says which rows it was trained on: give INPUT"
             )
-        rows = gather(
-            _found(self.config["source"], split["source"]),
-            Reading(**self.config["reading"]),
-            test=self.config["options"].get("test"),
-            noisy=self.config["options"].get("noisy"),
-            seed=split["seed"],
+        source, reading = _found(self.config["source"], split["source"]), Reading(**self.config["reading"])
+        rows = (
+            whole(read(source, reading))
+            if split.get("whole")
+            else gather(
+                source,
+                reading,
+                test=self.config["options"].get("test"),
+                noisy=self.config["options"].get("noisy"),
+                seed=split["seed"],
+            )
         )
         if (len(rows.train), len(rows.test)) != (split["n_train"], split["n_test"]):
             raise UsageError(

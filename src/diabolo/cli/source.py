@@ -116,6 +116,13 @@ def gather(
     )
 
 
+def whole(data: Dataset, labels: np.ndarray | None = None) -> Rows:
+    """Return all rows, to learn from and to look at; labels of the source stand in where none are given."""
+    known = data.y if labels is None else labels
+    said = f"all {len(data.X)} rows, which it was trained on"
+    return Rows(data, data.X, data.X, said, test_labels=known)
+
+
 def _beside(path: str, reading: Reading) -> Reading:
     """Return how to read a file that goes with the source, which may be of another kind."""
     return replace(reading, subset=None, key=reading.key if path.lower().endswith(".npz") else None)

@@ -12,6 +12,7 @@ from .source import Rows
 _ENDINGS = {
     "budget": "the whole budget",
     "early": "stopped early, the held-out loss no longer fell",
+    "settled": "the clusters settled",
     "interrupted": "interrupted",
     "diverged": "diverged",
 }

@@ -44,7 +44,7 @@ def effective(
         if name in NOT_OPTIONS:
             continue
         value = options.get(name, getattr(estimator, name))
-        if argument.room and not isinstance(value, str):
+        if argument.room and not isinstance(value, str | None):
             if is_recipe and name not in options:  # the recipe makes it again
                 continue
             parts = factories(argument.room).items()

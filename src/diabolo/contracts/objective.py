@@ -63,6 +63,23 @@ class Objective(Part, ABC):
         """Return who moves beside the model, once it has begun: nobody, except for adversaries."""
         return ()
 
+    def survey(self, model: Model, x: Tensor, context: dict[str, Tensor], step: int) -> bool:
+        """Look at the whole training before a step; return whether it is complete, which ends it.
+
+        Parameters
+        ----------
+        model : Model
+            As it is before the step.
+        x : Tensor of shape (n_rows, *event)
+            All training rows.
+        context : dict of str to Tensor
+            More tensors with a row for each row of x, of which a batch gets its rows. What is written here,
+            the batches that follow find in ``Evaluation.context``.
+        step : int
+            The step that comes, from 1.
+        """
+        return False
+
     @abstractmethod
     def forward(self, evaluation: Evaluation, progress: float = 1.0) -> dict[str, Tensor]:
         """Return the terms, each a scalar in nats per row, averaged over the batch.

@@ -8,6 +8,7 @@ from diabolo.measures.annealing import (
 )
 from diabolo.measures.attribute_predictability import AttributePredictability, attribute_predictability
 from diabolo.measures.bits import bits_per_dimension, dequantise
+from diabolo.measures.clustering import ClusteringScores, clustering_scores
 from diabolo.measures.compression import CompressionCurve, compression_curve
 from diabolo.measures.continuity import Continuity, latent_continuity, spherical, straight
 from diabolo.measures.dci import DCI, dci
@@ -44,6 +45,7 @@ __all__ = [
     "BidirectionalEstimate",
     "COLLAPSE_NATS",
     "COLLAPSE_SHARE",
+    "ClusteringScores",
     "CompressionCurve",
     "Continuity",
     "CrossEntropy",
@@ -79,6 +81,7 @@ __all__ = [
     "aggregate_cross_entropy",
     "bits_per_dimension",
     "classifier_two_sample",
+    "clustering_scores",
     "compression_curve",
     "dci",
     "dequantise",

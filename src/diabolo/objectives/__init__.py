@@ -2,6 +2,7 @@
 
 from diabolo.objectives.adversarial import AdversarialTotalCorrelation
 from diabolo.objectives.capacity import Capacity
+from diabolo.objectives.clustering import Clustering
 from diabolo.objectives.constrained import Constrained
 from diabolo.objectives.elbo import ELBO
 from diabolo.objectives.importance import ImportanceWeighted
@@ -14,6 +15,7 @@ __all__ = [
     "ELBO",
     "AdversarialTotalCorrelation",
     "Capacity",
+    "Clustering",
     "Constrained",
     "DisentangledInferredPrior",
     "ImportanceWeighted",

@@ -37,6 +37,12 @@ def key_numbers(metrics: Mapping[str, Any]) -> list[Number]:
                 "active units", f"{metrics['active_units']} of {metrics['n_components']}", "dimensions in use"
             ),
         ]
+    if "clustering" in metrics:
+        scores = metrics["clustering"]
+        numbers += [
+            Number("accuracy", f"{scores['accuracy']:.1%}", "of the rows, clusters matched to known classes"),
+            Number("NMI", plain(scores["normalised_mutual_information"]), "with the known classes, 0 to 1"),
+        ]
     if "noisy_mse" in metrics:
         unit = "root mean square per value, units of X"
         numbers += [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diabolo.estimators.trade_off import rate_distortion
-from diabolo.report import compression, diagnosis, latent, learning, observations, paths
+from diabolo.report import clusters, compression, diagnosis, latent, learning, observations, paths
 from diabolo.report.numbers import plain
 from diabolo.report.rate_distortion import plot_rate_distortion
 from diabolo.report.view import View, spaced
@@ -128,6 +128,7 @@ class Material:
 def all_sections(material: Material) -> list[Section]:
     """Return every section that the estimator has something to show in, in reading order."""
     makers = (
+        _clusters,
         _learning,
         _trade_off,
         _reconstruction,
@@ -146,6 +147,57 @@ def _given(m: Material, rest: str) -> str:
     return f"{'Dots are' if dots else 'The thin line is'} what was given, {rest}"
 
 
+def _clusters(m: Material) -> Section | None:
+    if not hasattr(m.estimator, "cluster_centers_"):
+        return None
+    labels = m.estimator.predict(m.train)
+    kind = "" if m.view.kind == "image" else " The orange line is the decoded centre, blue lines are rows."
+    panels = [
+        Panel(
+            clusters.plot_centres(m.estimator, m.train, view=m.view),
+            "Centres, decoded",
+            "What the decoder makes of the centre of each cluster: its number and its share of the rows, the largest "
+            f"first.{m.scale}",
+        ),
+        Panel(
+            latent.plot_latent(m.estimator, m.train, labels, view=m.view),
+            "Map of the codes by cluster",
+            "Each point is the code of a row, coloured by its cluster"
+            + (
+                "."
+                if m.estimator.n_components_ < 3
+                else "; what lies on top of each other here may be apart in the other dimensions."
+            ),
+        ),
+        Panel(
+            clusters.plot_members(m.estimator, m.train, "typical", view=m.view),
+            "The most typical of each cluster",
+            "One line for each cluster, by its number: first its decoded centre, then the rows that belong to it most "
+            f"surely.{kind}",
+        ),
+        Panel(
+            clusters.plot_members(m.estimator, m.train, "uncertain", view=m.view),
+            "The most uncertain of each cluster",
+            "The same with the rows that belong to their cluster least surely. Where these are of another kind than "
+            f"the typical ones, a cluster holds more than one thing.{kind}",
+        ),
+    ]
+    scores = m.metrics.get("clustering")
+    if scores:
+        panels.append(
+            Panel(
+                clusters.plot_confusion(scores),
+                "Known classes and clusters",
+                "Rows of each class in each cluster; clusters are matched one to one to classes and in their order, those "
+                f"left over last. Accuracy {scores['accuracy']:.1%}, normalised mutual information "
+                f"{scores['normalised_mutual_information']:.3f}, adjusted Rand index "
+                f"{scores['adjusted_rand_index']:.3f}. The classes were used for this count alone.",
+            )
+        )
+    formula = "q<sub>ik</sub> ∝ 1 / (1 + ‖z<sub>i</sub> − m<sub>k</sub>‖²) &emsp; p<sub>ik</sub> ∝ q<sub>ik</sub>² / Σ<sub>i</sub> q<sub>ik</sub>"
+    return Section("Clusters", panels, formula)
+
+
 def _learning(m: Material) -> Section | None:
     history = getattr(m.estimator, "history_", None)
     if not history:
@@ -162,6 +214,15 @@ def _learning(m: Material) -> Section | None:
             "The first checks may lie above the frame.",
         )
     ]
+    if "divergence" in history[-1]:
+        panels.append(
+            Panel(
+                learning.plot_history([row for row in history if "divergence" in row], ["divergence"]),
+                "Divergence",
+                "How far the assignments to clusters are from their sharper target, KL(P ‖ Q), in the second stage. It "
+                "rises where a new target asks for more, and falls while clusters draw apart.",
+            )
+        )
     if "rate" in history[-1]:
         panels.append(
             Panel(
@@ -172,7 +233,9 @@ def _learning(m: Material) -> Section | None:
             )
         )
     formula = "loss = distortion + β · rate = −E<sub>q</sub> log p(x|z) + β · KL(q(z|x) ‖ p(z))"
-    if "rate" not in history[-1]:
+    if "divergence" in history[-1]:
+        formula = "loss = distortion + w KL(P ‖ Q), w = γ · values / 2; the first stage without clusters"
+    elif "rate" not in history[-1]:
         formula = "loss = distortion = −log p(x | z), z = E(x), per row in nats"
     return Section("Learning", panels, formula)
 

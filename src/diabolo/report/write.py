@@ -23,6 +23,7 @@ _MOST_ROWS = 5000
 _ENDS = {
     "budget": "the budget of steps was used up",
     "early": "the held-out rows no longer improved",
+    "settled": "hardly a row changed its cluster any more",
     "interrupted": "it was interrupted from the keyboard",
     "diverged": "the loss stopped being a finite number, and the last good weights were kept",
 }

@@ -59,9 +59,9 @@ class Plan:
 class Outcome:
     """What came of a training.
 
-    ``stopped`` is "budget", "early", "interrupted" or "diverged"; ``best_step`` is the step whose
-    weights were kept. ``retries`` are the steps at which the loss was no finite number and training went on;
-    ``kept_in`` is the folder of its checkpoints.
+    ``stopped`` is "budget", "early", "settled" (by the objective's survey), "interrupted" or "diverged";
+    ``best_step`` is the step whose weights were kept. ``retries`` are the steps at which the loss was no finite
+    number and training went on; ``kept_in`` is the folder of its checkpoints.
     """
 
     stopped: str = "budget"
@@ -129,13 +129,17 @@ def train(
         if run.resume(checkpoints.take()):
             run.restore()
             return outcome
+    beside = dict(context or {})
     model.train()
     objective.train()
     try:
         for step, rows in run.batches:
             run.set_rate(step)
+            if objective.survey(model, x, beside, step):
+                outcome.stopped = "settled"
+                break
             batch = model.observe(x[rows])
-            seen = {name: tensor[rows] for name, tensor in (context or {}).items()}
+            seen = {name: tensor[rows] for name, tensor in beside.items()}
             evaluation = model.evaluate(batch, seen, objective.n_draws)
             terms = objective(evaluation, step / plan.n_steps)
             loss: Tensor = sum(terms.values())

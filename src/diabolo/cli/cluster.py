@@ -1,0 +1,175 @@
+"""``diabolo cluster``."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from . import errors, report
+from .fit import ENDS, RUN, Config, Draw, DryRun, Overwrite, Source
+from .models import make
+from .options import DEFAULT_CLUSTERING, DEFAULTS, values, with_options
+from .run import METRICS, REPORT, new_folder
+from .show import Show, aligned
+from .source import Reading, Rows, read, whole
+from .summary import indented, plan_facts, plan_text, run_facts, run_text
+from .training import effective, save, train
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LABELS, PROBABILITIES, TABLE = "labels.npy", "probabilities.npy", "clusters.csv"
+
+Labels = Annotated[
+    str | None,
+    Parameter(
+        group=RUN,
+        help="File with a known class for each row, to score the clusters with and for nothing else; else those that "
+        "the source has.",
+    ),
+]
+Folder = Annotated[
+    str | None,
+    Parameter(group=RUN, help="Folder for the run; else runs/SOURCE-MODEL, numbered if taken."),
+]
+
+
+@with_options
+def cluster(
+    source: Source = "digits",
+    *,
+    labels: Labels = None,
+    out: Folder = None,
+    overwrite: Overwrite = False,
+    config: Config = None,
+    dry_run: DryRun = False,
+    draw: Draw = True,
+    reading: Reading = Reading(),  # noqa: B008 - frozen
+    show: Show = Show(),  # noqa: B008 - frozen
+    **given: Any,
+) -> int:
+    """Find clusters of all rows, and write labels, probabilities and a report."""
+    model = given.pop("model", DEFAULT_CLUSTERING)
+    options = {**DEFAULTS, **values(given)}
+    estimator, notes = make(model, options)
+    data = read(source, reading)
+    rows = whole(data, None if labels is None else _classes(labels, reading, len(data.X)))
+    if "channel_axis" not in options and data.channel_axis != "auto":
+        estimator.set_params(channel_axis=data.channel_axis)
+    estimator.set_params(verbose=show.verbose)
+    setting = {"source": source, "model": model, "labels": labels, **reading.options()}
+    seed = options["random_state"] if isinstance(options["random_state"], int) else 0
+    configuration = effective(estimator, options, setting, rows, reading, seed=seed)
+    configuration["rows"]["whole"] = True
+    folder = new_folder(out, data.name, model, overwrite=overwrite, make=not dry_run)
+    if dry_run:
+        facts = plan_facts(estimator, rows, configuration, folder)
+        show.result(plan_text(facts, rows, notes), facts)
+        return errors.OK
+    show.aside(f"{data.source}\n{len(rows.train)} rows to cluster")
+    try:
+        seconds = train(estimator, rows)
+    except BaseException as error:
+        with suppress(OSError):  # a folder that holds anything stays
+            folder.rmdir()
+        if isinstance(error, FloatingPointError):
+            raise errors.Diverged(f"{error} Nothing was saved.") from error
+        raise
+    folder = save(estimator, folder, configuration, seconds)
+    metrics = _measured(estimator, rows)
+    _write(estimator, folder, rows, metrics)
+    code = ENDS.get(estimator.stopped_, errors.OK)
+    drawn = not draw or _drawn(estimator, folder, rows, metrics)
+    facts = run_facts(estimator, folder, rows, configuration, None, code)
+    more = {name: str(folder / name) for name in (LABELS, PROBABILITIES, TABLE)}
+    facts = {**facts, "files": {**facts["files"], **more}, "metrics": metrics}
+    text = f"{_found(estimator, metrics)}\n\n{run_text(facts, rows, None, notes)}"
+    show.result(text, facts, brief=str(folder))
+    return code if drawn else code or errors.UNEXPECTED
+
+
+def _classes(path: str, reading: Reading, n_rows: int) -> np.ndarray:
+    """Return the known classes in a file: one column, or the labels of a data set."""
+    beside = replace(reading, subset=None, key=reading.key if path.lower().endswith(".npz") else None)
+    if path.lower().endswith(".npy"):
+        import numpy as np
+
+        found = np.load(Path(path).expanduser(), allow_pickle=False)
+    else:
+        found = read(path, beside).X
+    found = found.reshape(len(found), -1) if found.ndim else found.reshape(0, 0)
+    if found.shape != (n_rows, 1):
+        raise errors.UsageError(
+            f"--labels must hold one class for each of the {n_rows} rows, {path} holds {found.shape[0]} rows of "
+            f"{found.shape[1]} values"
+        )
+    return found[:, 0]
+
+
+def _measured(estimator: Any, rows: Rows) -> dict[str, Any]:
+    """Return the record of the reconstructions, the sizes of the clusters and, with classes, the scores."""
+    import numpy as np
+
+    from diabolo.measures import clustering_scores
+
+    metrics = {"rows": rows.said, **estimator.evaluate(rows.train).as_dict()}
+    metrics["cluster_sizes"] = np.bincount(estimator.labels_, minlength=estimator.n_clusters).tolist()
+    metrics["restarts"] = [vars(restart) for restart in estimator.restarts_]
+    if rows.test_labels is not None and rows.test_labels.ndim == 1:
+        metrics["clustering"] = clustering_scores(rows.test_labels, estimator.labels_).as_dict()
+    return metrics
+
+
+def _write(estimator: Any, folder: Path, rows: Rows, metrics: dict[str, Any]) -> None:
+    import numpy as np
+
+    from diabolo.storage import write_json
+
+    from .arrays import write_array
+
+    probabilities = estimator.predict_proba(rows.train)
+    write_json(folder / METRICS, metrics)
+    write_array(folder / LABELS, estimator.labels_, name="labels")
+    write_array(folder / PROBABILITIES, probabilities, name="probabilities")
+    table = np.column_stack([estimator.labels_, probabilities])
+    names = ["cluster", *(f"probability {k}" for k in range(estimator.n_clusters))]
+    write_array(folder / TABLE, table, name="clusters", columns=names)
+
+
+def _drawn(estimator: Any, folder: Path, rows: Rows, metrics: dict[str, Any]) -> bool:
+    import sys
+
+    try:
+        report.write_clusters(folder / REPORT, estimator, rows, metrics)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"interrupted while drawing the report; the clusters are in {folder}"
+        ) from None
+    except errors.UsageError as error:
+        print(f"diabolo: no {REPORT}: {error}", file=sys.stderr)
+    except Exception as error:  # a picture that fails must not hide what was found
+        why = f"{type(error).__name__}: {error} (diabolo report {folder} --debug shows where)"
+        print(f"diabolo: warning: no {REPORT}: {why}", file=sys.stderr)
+        return False
+    return True
+
+
+def _found(estimator: Any, metrics: dict[str, Any]) -> str:
+    """Return what was found, for a person."""
+    sizes = ", ".join(map(str, metrics["cluster_sizes"]))
+    lines = {"clusters": f"{estimator.n_clusters} with {sizes} rows"}
+    kept = max(estimator.restarts_, key=lambda restart: restart.score)
+    if kept.agreement is not None:
+        lines["restarts"] = (
+            f"{len(estimator.restarts_)}; the best agrees with the others to {kept.agreement:.2f} (adjusted Rand)"
+        )
+    text = aligned(lines)
+    if "clustering" in metrics:
+        from diabolo.measures import ClusteringScores
+
+        text += "\nbeside the known classes\n" + indented(str(ClusteringScores(**metrics["clustering"])))
+    return text

@@ -1,0 +1,66 @@
+"""How long, and how, deep clustering trains."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from diabolo.training import Plan, steps_per_epoch
+
+_CHECKS = 40
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The two stages of a training: the auto-encoder alone, then with its clusters.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the rows in the first stage.
+    least_steps : int
+        Steps that the first stage has at least, for few rows.
+    max_iter : int
+        Steps of the second stage, at most.
+    constant_rate : bool
+        Whether the learning rate stays where it is; else a warm-up and a cosine in each stage.
+    betas : (float, float)
+        Of Adam.
+    """
+
+    epochs: int
+    least_steps: int
+    max_iter: int
+    constant_rate: bool
+    betas: tuple[float, float]
+
+    def first(
+        self, n_rows: int, batch_size: int, learning_rate: float, max_epochs: int | None = None
+    ) -> Plan:
+        """Return the plan of the auto-encoder alone; ``max_epochs`` takes the place of the preset's length."""
+        per_epoch = steps_per_epoch(n_rows, batch_size)
+        n_steps = max(self.least_steps, self.epochs * per_epoch)
+        return self._plan(
+            n_steps if max_epochs is None else max_epochs * per_epoch, n_rows, batch_size, learning_rate
+        )
+
+    def second(self, n_rows: int, batch_size: int, learning_rate: float, max_iter: int | None = None) -> Plan:
+        """Return the plan of the stage with clusters."""
+        return self._plan(max_iter or self.max_iter, n_rows, batch_size, learning_rate)
+
+    def optimiser(self, model: torch.nn.Module, learning_rate: float) -> torch.optim.Optimizer:
+        """Return a new Adam."""
+        return torch.optim.Adam(model.parameters(), lr=learning_rate, betas=self.betas, fused=True)
+
+    def _plan(self, n_steps: int, n_rows: int, batch_size: int, learning_rate: float) -> Plan:
+        every = max(1, math.ceil(n_steps / _CHECKS))
+        return Plan(n_steps, min(batch_size, n_rows), learning_rate, every, constant_rate=self.constant_rate)
+
+
+PRESETS = {
+    #: Guo et al. 2017 and the authors' settings.
+    "paper": Preset(200, 0, 20_000, True, (0.9, 0.999)),
+    "fast": Preset(30, 1200, 2100, False, (0.9, 0.99)),
+}

@@ -1,0 +1,104 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from diabolo import load
+from diabolo.cli import models
+
+WORDS = ("--n-clusters", "3", "-d", "2", "--max-epochs", "2", "--max-iter", "5", "--network.hidden", "16")
+
+
+@pytest.fixture(scope="module")
+def classes(places):
+    from sklearn.datasets import load_digits
+
+    path = places / "classes.npy"
+    np.save(path, load_digits().target[:120])
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(places, classes):
+    from diabolo.cli import main
+
+    words = ["cluster", places / "images.npy", "--labels", classes, "--out", places / "clusters", *WORDS]
+    assert main([str(word) for word in [*words, "--quiet"]]) == 0
+    return places / "clusters"
+
+
+def test_it_writes_labels_probabilities_and_scores(run):
+    model = load(run / "model.diabolo")
+    labels, probabilities = np.load(run / "labels.npy"), np.load(run / "probabilities.npy")
+    np.testing.assert_array_equal(labels, model.labels_)
+    np.testing.assert_array_equal(probabilities.argmax(1), labels)
+    with (run / "clusters.csv").open() as file:
+        header, *lines = csv.reader(file)
+    assert header == ["cluster", "probability 0", "probability 1", "probability 2"]
+    assert [int(float(line[0])) for line in lines] == labels.tolist()
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert sum(metrics["cluster_sizes"]) == metrics["clustering"]["n_rows"] == 120
+    assert metrics["restarts"][0]["seed"] == 0
+
+
+def test_the_report_shows_the_clusters_and_the_classes(run):
+    page = (run / "report.html").read_text()
+    for title in ("Centres, decoded", "The most uncertain of each cluster", "Known classes and clusters"):
+        assert title in page
+    assert "NMI" in page
+
+
+def test_the_report_is_written_again_from_the_run(run, typed, tmp_path):
+    said = typed("report", run, "--out", tmp_path / "again.html")
+    assert said.code == 0, said.err
+    assert "Centres, decoded" in (tmp_path / "again.html").read_text()
+
+
+def test_without_classes_nothing_is_scored(places, typed, tmp_path):
+    said = typed(
+        "cluster",
+        places / "images.npy",
+        *WORDS,
+        "--out",
+        tmp_path / "c",
+        "--no-report",
+        "--n-init",
+        "2",
+        "--json",
+    )
+    assert said.code == 0, said.err
+    facts = said.json()
+    assert "clustering" not in facts["metrics"]
+    assert len(facts["metrics"]["restarts"]) == 2
+    assert "report.html" not in facts["files"]
+
+
+def test_a_dry_run_trains_nothing(places, typed, tmp_path):
+    said = typed("cluster", places / "images.npy", *WORDS, "--out", tmp_path / "c", "--dry-run")
+    assert said.code == 0, said.err
+    assert "DeepClustering" in said.out
+    assert not (tmp_path / "c").exists()
+
+
+def test_classes_of_another_length(places, typed, tmp_path):
+    np.save(tmp_path / "few.npy", np.zeros(7))
+    said = typed("cluster", places / "images.npy", "--labels", tmp_path / "few.npy", *WORDS)
+    assert said.code == 2
+    assert "--labels must hold one class for each of the 120 rows" in said.err
+
+
+def test_fewer_rows_than_clusters(places, typed, tmp_path):
+    said = typed("cluster", places / "images.npy", "--n-clusters", "121", "--out", tmp_path / "c")
+    assert said.code == 2
+    assert "n_clusters must be at most the number of rows, n_samples = 120, got 121" in said.err
+    assert not (tmp_path / "c").exists()
+
+
+def test_its_models_are_those_that_cluster(typed):
+    assert set(models.models_of("cluster")) == {"clustering", "dcec", "dec", "dec_conv", "idec"}
+    assert set(models.models_of("fit")) | set(models.models_of("cluster")) == set(models.models())
+    out = typed("cluster", "--help").out
+    assert "--n-clusters" in out
+    assert "--beta" not in out
+    assert "--n-clusters" not in typed("fit", "--help").out

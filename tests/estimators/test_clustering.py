@@ -1,0 +1,236 @@
+"""DeepClustering: what it finds, what it says of it, and what it refuses."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+from diabolo import AutoEncoder, DeepClustering, load
+from diabolo.contracts import Sizes
+from diabolo.corruptions import Motion
+from diabolo.estimators.presets import PRESETS
+from diabolo.estimators.restarts import Restart, compared
+from diabolo.likelihoods import Gaussian
+from diabolo.models import Clustered, LatentModel
+from diabolo.networks import DCEC, MLP
+from diabolo.objectives.clustering import target_of
+from diabolo.posteriors import Deterministic
+
+DIGITS, CLASSES = load_digits().images, load_digits().target
+TABLE, GROUPS = make_blobs(90, n_features=5, centers=3, cluster_std=0.7, random_state=0)
+SMALL = {"network": MLP((16,)), "n_components": 2, "max_epochs": 30, "max_iter": 60, "refresh_every": 20}
+
+
+def small(n_clusters=3, **params):
+    return DeepClustering(n_clusters, **{**SMALL, "batch_size": 32, "random_state": 0, **params})
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return small().fit(TABLE)
+
+
+class TestFinds:
+    def test_blobs(self, fitted):
+        assert adjusted_rand_score(GROUPS, fitted.labels_) > 0.95
+
+    def test_more_of_the_digits_than_k_means(self):
+        X, y = DIGITS[:500], CLASSES[:500]
+        settings = {
+            "n_components": 10,
+            "max_epochs": 100,
+            "max_iter": 300,
+            "batch_size": 64,
+            "learning_rate": 3e-3,
+        }
+        found = small(10, **settings, network=MLP((128,))).fit(X)
+        plain = KMeans(10, n_init=20, random_state=0).fit_predict(X.reshape(500, -1))
+        assert normalized_mutual_info_score(y, found.labels_) > normalized_mutual_info_score(y, plain)
+
+    def test_same_seed_same_bits(self, fitted):
+        again = small().fit(TABLE)
+        np.testing.assert_array_equal(again.labels_, fitted.labels_)
+        np.testing.assert_array_equal(again.cluster_centers_, fitted.cluster_centers_)
+        assert again.restarts_ == fitted.restarts_
+        other = small(random_state=1).fit(TABLE)
+        assert not np.array_equal(other.cluster_centers_, fitted.cluster_centers_)
+
+    @pytest.mark.parametrize("shape", [(24,), (16, 16), (16, 18, 3)])
+    def test_signals_and_images(self, shape):
+        X = np.random.default_rng(0).random((30, *shape))
+        X[15:] = 1 - X[15:] / 4
+        found = small(2, network="auto", max_epochs=3, max_iter=3, channel_axis="auto" if shape[1:] else None)
+        found.fit(X)
+        assert found.transform(X).shape == (30, 2)
+        assert found.inverse_transform(found.cluster_centers_).shape == (2, *shape)
+        assert ("dcec" in found.choices_["network"]) == (len(shape) > 1)
+
+    def test_without_reconstruction_the_decoder_is_that_of_the_first_stage(self):
+        first, both = small(reconstruction=False, max_iter=1), small(reconstruction=False)
+        a, b = (e.fit(TABLE).model_.model.decoder.state_dict() for e in (first, both))
+        assert all(torch.equal(a[name], b[name]) for name in a)
+        a, b = (e.model_.model.encoder.state_dict() for e in (first, both))
+        assert not any(torch.equal(a[name], b[name]) for name in a)
+
+
+class TestUse:
+    def test_labels_are_those_of_the_nearest_centre(self, fitted):
+        codes = fitted.transform(TABLE)
+        distance = np.square(codes[:, None] - fitted.cluster_centers_).sum(-1)
+        np.testing.assert_array_equal(fitted.labels_, distance.argmin(1))
+        np.testing.assert_array_equal(fitted.predict(TABLE), fitted.labels_)
+        kernel = 1 / (1 + distance)
+        np.testing.assert_allclose(
+            fitted.predict_proba(TABLE), kernel / kernel.sum(1, keepdims=True), rtol=1e-6
+        )
+
+    def test_fit_predict(self, fitted):
+        np.testing.assert_array_equal(small().fit_predict(TABLE), fitted.labels_)
+
+    def test_float32_rows(self, fitted):
+        assert fitted.predict_proba(TABLE.astype(np.float32)).dtype == np.float32
+        assert (fitted.predict(TABLE.astype(np.float32)) == fitted.labels_).mean() > 0.98
+
+    def test_files(self, fitted, tmp_path):
+        found = small(augmentation=None, n_init=2, max_iter=10).fit(TABLE)
+        copy = load(found.save(tmp_path / "c.diabolo"))
+        np.testing.assert_array_equal(copy.labels_, found.labels_)
+        np.testing.assert_array_equal(copy.predict_proba(TABLE), found.predict_proba(TABLE))
+        assert copy.restarts_ == found.restarts_
+        assert copy.history_ == found.history_
+
+    def test_files_with_an_augmentation(self, tmp_path):
+        found = small(4, augmentation=Motion(5.0), max_epochs=1, max_iter=2).fit(DIGITS[:40])
+        copy = load(found.save(tmp_path / "c.diabolo"))
+        assert repr(copy.model_.augmentation) == "Motion(degrees=5.0)"
+        np.testing.assert_array_equal(copy.predict(DIGITS[:40]), found.labels_)
+
+    def test_the_history_runs_through_both_stages(self, fitted):
+        steps = [row["step"] for row in fitted.history_]
+        assert steps == sorted(set(steps))
+        assert steps[-1] == fitted.n_steps_ == fitted.best_step_
+        assert "divergence" not in fitted.history_[0]
+        assert fitted.history_[-1]["divergence"] > 0
+
+    def test_there_is_no_partial_fit(self, fitted):
+        assert not hasattr(fitted, "partial_fit")
+
+
+class TestPaper:
+    def test_units_are_the_range_of_images_and_the_loss_the_authors(self):
+        """mean squared error of pixels in [0, 1] + gamma KL, times half the number of pixels."""
+        X = (DIGITS[:60] * 255 / 16).astype(np.uint8)
+        found = small(4, gamma=0.3, max_epochs=2, max_iter=25).fit(X)
+        q = found.predict_proba(X)
+        p = target_of(torch.as_tensor(q)).numpy()
+        z = torch.as_tensor(found.transform(X))
+        decoded = found.model_.point(found.model_.decode(z)).detach().numpy()
+        error = np.square((decoded[:, 0] - X) / 255.0).mean()
+        authors = error + 0.3 * (p * np.log(p / q)).sum(1).mean()
+        constant = 64 * (0.5 * math.log(2 * math.pi) + math.log(255))
+        assert -found.restarts_[0].score == pytest.approx(64 / 2 * authors + constant, rel=1e-5)
+
+    def test_settings(self):
+        plan = PRESETS["paper"].first(1000, 256, 1e-3), PRESETS["paper"].second(1000, 256, 1e-3)
+        assert [each.n_steps for each in plan] == [200 * 4, 20_000]
+        assert all(each.constant_rate and each.batch_size == 256 for each in plan)
+        group = PRESETS["paper"].optimiser(torch.nn.Linear(1, 1), 1e-3).param_groups[0]
+        assert (group["betas"], group["lr"], group["eps"]) == ((0.9, 0.999), 1e-3, 1e-8)
+        made = DeepClustering(10, preset="paper")
+        assert (made.gamma, made.tol, made.refresh_every) == (0.1, 1e-3, 140)
+
+    def test_the_network_is_theirs(self):
+        found = DeepClustering(10, max_epochs=1, max_iter=1, random_state=0).fit(
+            np.random.default_rng(0).random((12, 28, 28)).astype(np.float32)
+        )
+        assert isinstance(found.model_.model.network, DCEC)
+        n_parameters = sum(p.numel() for p in found.model_.parameters())
+        assert n_parameters == 275_979 + 10 * 10
+
+    def test_weights_start_as_glorots(self):
+        """Uniform within sqrt(6 / (fan in + fan out)), biases 0, the layers to and from the codes too."""
+        model = Clustered(LatentModel(DCEC(), Deterministic(), Gaussian(1.0)), 10).build(
+            Sizes((1, 28, 28), 10)
+        )
+        layers = [m for m in model.modules() if isinstance(getattr(m, "weight", None), torch.Tensor)]
+        assert len(layers) == 8
+        for layer in layers:
+            weight, field = layer.weight.detach(), math.prod(layer.weight.shape[2:])
+            bound = math.sqrt(6 / (field * (weight.shape[0] + weight.shape[1])))
+            assert weight.abs().max() <= bound
+            # of n uniform numbers; the standard error of their standard deviation is bound sqrt(1 / 15 n)
+            assert weight.std() == pytest.approx(bound / 3**0.5, abs=5 * bound / (15 * weight.numel()) ** 0.5)
+            assert (layer.bias == 0).all()
+
+    def test_few_rows_have_their_steps(self):
+        assert PRESETS["fast"].first(60, 256, 1e-3).n_steps == 1200
+        assert PRESETS["fast"].first(60, 256, 1e-3, 3).n_steps == 3
+        assert DeepClustering(3, n_init=2).plan(TABLE).n_steps == 2 * (1200 + 2100)
+
+
+class TestRestarts:
+    def test_the_best_by_its_score_is_kept(self):
+        found = small(n_init=3, max_epochs=2, max_iter=20).fit(TABLE)
+        scores = [restart.score for restart in found.restarts_]
+        best = found.restarts_[int(np.argmax(scores))]
+        alone = small(max_epochs=2, max_iter=20, random_state=best.seed).fit(TABLE)
+        np.testing.assert_array_equal(alone.labels_, found.labels_)
+        assert len({restart.seed for restart in found.restarts_}) == 3
+        assert found.n_init == 3
+        assert repr(clone(found)) == repr(found)
+
+    def test_agreement_is_the_mean_over_the_others(self):
+        labels = [np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]), np.array([0, 1, 0, 1])]
+        one = Restart(0, 0.0, 0.0, 1, "budget")
+        found = compared([one, one, one], labels)
+        against = adjusted_rand_score(labels[0], labels[2])
+        assert [each.agreement for each in found] == pytest.approx([(1 + against) / 2] * 2 + [against])
+        assert compared([one], labels[:1]) == [one]
+
+
+class TestRefuses:
+    @pytest.mark.parametrize(
+        ("params", "message"),
+        [
+            ({"n_clusters": 0}, "n_clusters must be a whole number, 1 or more, got 0"),
+            ({"n_clusters": 91}, "n_clusters must be at most the number of rows, n_samples = 90, got 91"),
+            ({"preset": "slow"}, r"preset must be one of \('paper', 'fast'\), got 'slow'"),
+            ({"gamma": 0}, "gamma must be a number above 0, got 0"),
+            ({"tol": 1.5}, "tol must be a share of the rows, 0 or more and below 1, got 1.5"),
+            ({"n_init": 0}, "n_init must be a whole number"),
+            ({"max_iter": 0}, "max_iter must be a whole number"),
+            ({"refresh_every": 2.5}, "refresh_every must be a whole number"),
+            ({"reconstruction": "no"}, "reconstruction must be True or False, got 'no'"),
+            ({"augmentation": "moton"}, "augmentation must be one of .* Did you mean 'motion'"),
+            ({"augmentation": "motion"}, r"turns and shifts images .* has the shape \(5,\)"),
+            ({"n_components": 0}, "n_components must be a whole number"),
+        ],
+    )
+    def test_arguments_that_mean_nothing(self, params, message):
+        with pytest.raises(ValueError, match=message):
+            small(**params).fit(TABLE)
+
+    def test_equal_rows(self):
+        with pytest.raises(ValueError, match="all its 40 rows are equal"):
+            small().fit(np.ones((40, 6)))
+
+    def test_clusters_that_lose_their_rows_are_said(self):
+        X = np.repeat(np.eye(2), 20, axis=0)  # two rows, many times
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            found = small(5, max_epochs=1, max_iter=3).fit(X)
+        assert any("3 of 5 clusters hold no row" in str(each.message) for each in said)
+        assert len(np.unique(found.labels_)) == 2
+
+
+def test_an_auto_encoder_beside_it_has_the_same_face(fitted):
+    ae = AutoEncoder(2, network=MLP((16,)), max_epochs=1).fit(TABLE)
+    public = {name for name in dir(ae) if not name.startswith("_")}
+    steering = {"error_curve_", "target_error", "partial_fit"}
+    assert public - steering - set(vars(ae)) <= {name for name in dir(fitted) if not name.startswith("_")}
