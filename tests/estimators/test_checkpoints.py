@@ -16,6 +16,7 @@ from diabolo import (
     VAE,
     AutoEncoder,
     CheckpointWarning,
+    DeepClustering,
     DenoisingAutoEncoder,
     InterruptedWarning,
     MultiRateVAE,
@@ -141,6 +142,25 @@ def test_a_warm_start_goes_on_from_the_same_weights_only(tmp_path):
         other.fit(X, checkpoint_dir=tmp_path / "c")
     with pytest.raises(ValueError, match=r"weights is '\w+' there and '\w+' here"):
         load(path).partial_fit(X).set_params(warm_start=True).fit(X, checkpoint_dir=tmp_path / "c")
+
+
+@pytest.mark.parametrize(("step", "n_init"), [(13, 1), (26, 1), (38, 1), (60, 2)])
+def test_each_stage_and_restart_of_a_clustering_goes_on(step, n_init, tmp_path):
+    def make(seed=0):
+        more = {"max_iter": 20, "refresh_every": 8, "tol": 0.0, "n_init": n_init}
+        return DeepClustering(3, **{**SMALL, "random_state": seed, **more})
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # clusters without rows
+        whole = make().fit(X)
+        broken_off(make(), tmp_path, step)
+        again = make().fit(X, checkpoint_dir=tmp_path)
+    assert_same(again, whole)
+    assert (again.labels_ == whole.labels_).all()
+    assert again.restarts_ == whole.restarts_
+    match = "another run: random_state is 0" if n_init == 1 else "random_state must be a whole number"
+    with pytest.raises(ValueError, match=match):
+        make(1 if n_init == 1 else None).fit(X, checkpoint_dir=tmp_path)
 
 
 def test_a_search_for_the_dimension_goes_on(tmp_path):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, Literal, NoReturn, Self
 
 import numpy as np
@@ -23,6 +25,7 @@ from diabolo.contracts import Objective, Part, Statistics
 from diabolo.corruptions import Corruption
 from diabolo.estimators.choices import part_named
 from diabolo.estimators.inputs import finite, flag, one_of, positive_integer
+from diabolo.estimators.keeping import EVERY, checkpoints_in, kept_seed, run_of
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
 from diabolo.estimators.plan import FitPlan
@@ -34,7 +37,7 @@ from diabolo.networks import DCEC, Network
 from diabolo.objectives import Clustering, Reconstruction
 from diabolo.objectives.clustering import codes_of, target_of
 from diabolo.posteriors import Deterministic
-from diabolo.training import Outcome, Plan, mean_terms, progress_bar, seeded, train
+from diabolo.training import Checkpoints, Outcome, Plan, mean_terms, progress_bar, seeded, train
 
 _SMALLEST_IMAGE = 16
 _STARTS = 20
@@ -175,7 +178,14 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
 
     # -- fitting -------------------------------------------------------------------------------
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:  # type: ignore[override]
+    def fit(  # type: ignore[override]
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        checkpoint_every: float = EVERY,
+    ) -> Self:
         """Find the clusters of rows.
 
         Parameters
@@ -186,6 +196,11 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
             begin with one) is read into one array. Every method takes these.
         y : None
             Ignored.
+        checkpoint_dir : path-like, optional
+            Folder in which the state of the training is kept, as in :meth:`AutoEncoder.fit`; each restart and
+            each stage has a folder in it.
+        checkpoint_every : float
+            Seconds between two checkpoints. Ctrl-C and SIGTERM write one too, after the step.
 
         Returns
         -------
@@ -195,17 +210,27 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         ------
         ValueError
             If X is empty, holds NaN, infinite, complex or text values, has fewer rows than clusters, or only
-            equal ones.
+            equal ones; or if ``checkpoint_dir`` holds another run.
         FloatingPointError
             If the loss is not finite before any weights have proved good.
+        OSError
+            If ``checkpoint_dir`` cannot be written, or another process trains there.
         """
         self._check_parameters()
+        place = None if checkpoint_dir is None else Path(checkpoint_dir)
         if self.n_init == 1:
-            return self._fit_once(X)
+            return self._fit_once(X, place, checkpoint_every)
+        if place is not None and not isinstance(self.random_state, numbers.Integral):
+            raise ValueError(
+                "random_state must be a whole number where n_init is above 1 with checkpoint_dir, so that each restart "
+                f"goes on with the same seed, got {self.random_state!r}."
+            )
         trials = []
-        for seed in check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init):
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init)
+        for i, seed in enumerate(seeds):
             trial = clone(self).set_params(n_init=1, random_state=int(seed))
-            trials.append(trial._fit_once(X))
+            own_place = None if place is None else place / f"restart-{i}"
+            trials.append(trial._fit_once(X, own_place, checkpoint_every))
             if trial.stopped_ == "interrupted":
                 break
         restarts = compared([trial.restarts_[0] for trial in trials], [trial.labels_ for trial in trials])
@@ -240,9 +265,32 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
             plan, n_steps=self.n_init * (plan.n_steps + self._plan(plan.n_rows, second=True).n_steps)
         )
 
-    def _fit_once(self, X: ArrayLike) -> Self:
+    def _fit_once(self, X: ArrayLike, place: Path | None = None, every: float = EVERY) -> Self:
         array = self._check_X(X, reset=True)
-        self._build(array)
+        first, second = (None if place is None else place / name for name in ("auto-encoder", "clusters"))
+        with checkpoints_in(first, every) as checkpoints:
+            drawn, kept = self._new_seed(), kept_seed(self, checkpoints)
+            self.seed_ = drawn if kept is None else kept
+            run = run_of(self, {"X": array}, going_on=False)
+            if checkpoints is not None:
+                checkpoints.claim(run)
+            self._build(array)
+            x, objective, outcome = self._first_stage(array, checkpoints)
+        if outcome.stopped == "budget":
+            with checkpoints_in(second, every) as checkpoints:
+                if checkpoints is not None:
+                    checkpoints.claim(run)
+                outcome = self._second_stage(objective, x, checkpoints)
+        self._after_fit(x)
+        self._judge(objective, x, outcome)
+        self.labels_ = self.predict(X)
+        self._tell(outcome)
+        return self
+
+    def _first_stage(
+        self, array: np.ndarray, checkpoints: Checkpoints | None
+    ) -> tuple[Tensor, Clustering, Outcome]:
+        """Train the auto-encoder alone and find centres among its codes."""
         x = self._tensor(array, self._dtype)
         objective = Clustering(
             self.gamma * math.prod(self.layout_.event) / 2,
@@ -252,21 +300,29 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         )
         objective.check(self.model_)
         with seeded(self.seed_ + 1):
-            outcome = self._stage(Reconstruction(), x, self._plan(len(x)), "auto-encoder")
-            self._seed_centres(codes_of(self.model_, x))
-            if outcome.stopped == "budget":
-                outcome = self._stage(objective, x, self._plan(len(x), second=True), "clusters")
-        self._after_fit(x)
-        self._judge(objective, x, outcome)
-        self.labels_ = self.predict(X)
-        self._tell(outcome)
-        return self
+            outcome = self._stage(Reconstruction(), x, self._plan(len(x)), "auto-encoder", checkpoints)
+        self._seed_centres(codes_of(self.model_, x))
+        return x, objective, outcome
 
-    def _stage(self, objective: Objective, x: Tensor, plan: Plan, title: str) -> Outcome:
+    def _second_stage(self, objective: Clustering, x: Tensor, checkpoints: Checkpoints | None) -> Outcome:
+        with seeded(self.seed_ + 3):
+            return self._stage(objective, x, self._plan(len(x), second=True), "clusters", checkpoints)
+
+    def _stage(
+        self, objective: Objective, x: Tensor, plan: Plan, title: str, checkpoints: Checkpoints | None
+    ) -> Outcome:
         """Train with one objective, and add what came of it to the history."""
         optimiser = self._preset.optimiser(self.model_, self.learning_rate)
         with progress_bar(f"{type(self).__name__}: {title}", self.verbose) as progress:
-            outcome = train(self.model_, objective, x, plan=plan, optimiser=optimiser, progress=progress)
+            outcome = train(
+                self.model_,
+                objective,
+                x,
+                plan=plan,
+                optimiser=optimiser,
+                progress=progress,
+                checkpoints=checkpoints,
+            )
         outcome.optimiser = None
         last = self.history_[-1] if self.history_ else {}
         for row in outcome.history:
