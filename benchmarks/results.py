@@ -232,6 +232,7 @@ def ex_post(seed: int) -> dict[str, Any]:
     """A mixture fitted to the codes of the gated VAE, against its prior: samples and log-likelihood."""
     vae = plain_gated(seed)
     train, labelled, test = grey(10_000)
+    test = np.random.default_rng(seed).permutation(test)  # the two halves of the file differ by their writers
     labels = np.asarray(named("mnist", subset="train").y)[-len(labelled) :]  # rows of the classifier alone
     start = time.perf_counter()
     vae.fit_prior(train, GaussianMixture(n_modes=50), random_state=seed)
