@@ -27,7 +27,7 @@ from diabolo.objectives import ELBO
 from diabolo.training import mean_terms
 
 LINEAR: dict[str, Any] = {"network": "linear", "likelihood": Gaussian(scale=1.0), "early_stopping": False}
-DEEP: dict[str, Any] = {"network": MLP((400,)), "likelihood": "bernoulli", "max_epochs": 5}
+DEEP: dict[str, Any] = {"network": MLP((400,)), "likelihood": "bernoulli", "max_epochs": 20}
 SEPARATE = (0.1, 0.3, 1.0, 3.0, 10.0)
 
 
@@ -82,7 +82,7 @@ def linear_beta(beta: float, n_components: int, seed: int) -> dict[str, Any]:
         beta=beta,
         **LINEAR,
         batch_size=600,
-        max_epochs=30,
+        max_epochs=45,
         learning_rate=5e-3,
         random_state=seed,
     )

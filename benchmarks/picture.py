@@ -25,7 +25,7 @@ def main() -> Path:
             values, [y] * len(values), "o", color=BLUE, markersize=6, label="measured, a point for each seed"
         )
         axes.annotate(
-            f"{statistics.mean(values):.2f}", (max(values), y), (8, -3.5), textcoords="offset points"
+            f"{statistics.mean(values):.2f}", (max(values), y), (7, 6), textcoords="offset points"
         )
     axes.set_yticks(range(len(measured)), measured)
     axes.set_ylim(len(measured) - 0.4, -0.6)
