@@ -24,7 +24,13 @@ def main() -> Path:
         axes.plot(
             values, [y] * len(values), "o", color=BLUE, markersize=6, label="measured, a point for each seed"
         )
-        axes.annotate(f"{statistics.mean(values):.2f}", (max(values), y), (7, 6), textcoords="offset points")
+        axes.annotate(
+            f"{statistics.mean(values):.2f}",
+            (0.995, y),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="center",
+        )
     axes.set_yticks(range(len(measured)), measured)
     axes.set_ylim(len(measured) - 0.4, -0.6)
     axes.set_xlim(78, max(max(values) for values in measured.values()) + 2)

@@ -19,7 +19,10 @@ from diabolo.networks import MLP
 MAX_EPOCHS = 100
 
 
-def sprites(beta: float, seed: int) -> dict:
+def sprites(
+    beta: float, seed: int, *, max_epochs: int = MAX_EPOCHS, batch_size: int = 64, learning_rate: float = 1e-3
+) -> dict:
+    """Train one beta-VAE on the hearts and score its codes."""
     images = Sprites(32, ("heart",), n_scales=6, n_orientations=1, n_positions=32)
     X = images[:]
     start = time.process_time()
@@ -28,9 +31,9 @@ def sprites(beta: float, seed: int) -> dict:
         beta=beta,
         likelihood="bernoulli",
         network=MLP((256, 128)),
-        batch_size=64,
-        learning_rate=1e-3,
-        max_epochs=MAX_EPOCHS,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        max_epochs=max_epochs,
         early_stopping=False,
         random_state=seed,
     ).fit(X)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +12,9 @@ from . import errors, report
 from .fit import ENDS, RUN, Config, Draw, DryRun, Overwrite, Source
 from .models import make
 from .options import DEFAULT_CLUSTERING, DEFAULTS, values, with_options
-from .run import METRICS, REPORT, new_folder
+from .run import METRICS, new_folder
 from .show import Show, aligned
-from .source import Reading, Rows, read, whole
+from .source import Reading, Rows, beside, read, whole
 from .summary import indented, plan_facts, plan_text, run_facts, run_text
 from .training import effective, save, train
 
@@ -83,7 +82,11 @@ def cluster(
     metrics = _measured(estimator, rows)
     _write(estimator, folder, rows, metrics)
     code = ENDS.get(estimator.stopped_, errors.OK)
-    drawn = not draw or _drawn(estimator, folder, rows, metrics)
+    drawn = not draw or report.drawn(
+        folder,
+        lambda path: report.write_clusters(path, estimator, rows, metrics),
+        f"the clusters are in {folder}",
+    )
     facts = run_facts(estimator, folder, rows, configuration, None, code)
     more = {name: str(folder / name) for name in (LABELS, PROBABILITIES, TABLE)}
     facts = {**facts, "files": {**facts["files"], **more}, "metrics": metrics}
@@ -94,13 +97,12 @@ def cluster(
 
 def _classes(path: str, reading: Reading, n_rows: int) -> np.ndarray:
     """Return the known classes in a file: one column, or the labels of a data set."""
-    beside = replace(reading, subset=None, key=reading.key if path.lower().endswith(".npz") else None)
     if path.lower().endswith(".npy"):
         import numpy as np
 
         found = np.load(Path(path).expanduser(), allow_pickle=False)
     else:
-        found = read(path, beside).X
+        found = read(path, beside(path, reading)).X
     found = found.reshape(len(found), -1) if found.ndim else found.reshape(0, 0)
     if found.shape != (n_rows, 1):
         raise errors.UsageError(
@@ -138,24 +140,6 @@ def _write(estimator: Any, folder: Path, rows: Rows, metrics: dict[str, Any]) ->
     table = np.column_stack([estimator.labels_, probabilities])
     names = ["cluster", *(f"probability {k}" for k in range(estimator.n_clusters))]
     write_array(folder / TABLE, table, name="clusters", columns=names)
-
-
-def _drawn(estimator: Any, folder: Path, rows: Rows, metrics: dict[str, Any]) -> bool:
-    import sys
-
-    try:
-        report.write_clusters(folder / REPORT, estimator, rows, metrics)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"interrupted while drawing the report; the clusters are in {folder}"
-        ) from None
-    except errors.UsageError as error:
-        print(f"diabolo: no {REPORT}: {error}", file=sys.stderr)
-    except Exception as error:  # a picture that fails must not hide what was found
-        why = f"{type(error).__name__}: {error} (diabolo report {folder} --debug shows where)"
-        print(f"diabolo: warning: no {REPORT}: {why}", file=sys.stderr)
-        return False
-    return True
 
 
 def _found(estimator: Any, metrics: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 from . import errors, keeping, report
 from .models import make
 from .options import DEFAULT_MODEL, DEFAULTS, values, with_options
-from .run import REPORT, new_folder
+from .run import new_folder
 from .show import Show
 from .source import Reading, Rows, gather
 from .summary import plan_facts, plan_text, run_facts, run_text
@@ -170,17 +170,7 @@ def _measured(estimator: Any, folder: Path, rows: Rows, draw: bool) -> tuple[Any
         raise
     if not draw:
         return record, True
-    try:
-        report.write(folder / REPORT, estimator, rows, record)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"interrupted while drawing the report; {saved}") from None
-    except errors.UsageError as error:
-        print(f"diabolo: no {REPORT}: {error}", file=sys.stderr)
-    except Exception as error:  # a picture that fails must not hide what was measured
-        why = f"{type(error).__name__}: {error} (diabolo report {folder} --debug shows where)"
-        print(f"diabolo: warning: no {REPORT}: {why}", file=sys.stderr)
-        return record, False
-    return record, True
+    return record, report.drawn(folder, lambda path: report.write(path, estimator, rows, record), saved)
 
 
 def _seed(options: dict[str, Any]) -> int:

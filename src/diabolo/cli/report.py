@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+from .run import REPORT
 from .source import Rows
+
+
+def drawn(folder: Path, draw: Callable[[Path], None], saved: str) -> bool:
+    """Draw the report of a run that is safe already; return whether it is there, or cannot be here.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's.
+    draw : callable
+        Writes the page to the path it gets.
+    saved : str
+        What is safe, and where; said where somebody interrupts.
+    """
+    try:
+        draw(folder / REPORT)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted while drawing the report; {saved}") from None
+    except UsageError as error:
+        print(f"diabolo: no {REPORT}: {error}", file=sys.stderr)
+    except Exception as error:  # a picture that fails must not hide what was found
+        why = f"{type(error).__name__}: {error} (diabolo report {folder} --debug shows where)"
+        print(f"diabolo: warning: no {REPORT}: {why}", file=sys.stderr)
+        return False
+    return True
 
 
 def write(path: Path, estimator: Any, rows: Rows, record: Any) -> None:

@@ -81,7 +81,7 @@ def gather(
 
     data = read(source, reading)
     X = data.X
-    seen = None if noisy is None else read(noisy, _beside(noisy, reading)).X
+    seen = None if noisy is None else read(noisy, beside(noisy, reading)).X
     if seen is not None and seen.shape != X.shape:
         raise UsageError(
             f"--noisy must hold a noisy version of each row of {source}, of the same shape {X.shape}, got {seen.shape}"
@@ -123,7 +123,7 @@ def whole(data: Dataset, labels: np.ndarray | None = None) -> Rows:
     return Rows(data, data.X, data.X, said, test_labels=known)
 
 
-def _beside(path: str, reading: Reading) -> Reading:
+def beside(path: str, reading: Reading) -> Reading:
     """Return how to read a file that goes with the source, which may be of another kind."""
     return replace(reading, subset=None, key=reading.key if path.lower().endswith(".npz") else None)
 
@@ -133,7 +133,7 @@ def _test_set(source: str, reading: Reading, test: str | None) -> Dataset | None
 
     if test is not None:
         named = test in NAMES and not Path(test).exists()
-        return read(test, Reading(subset="test") if named else _beside(test, reading))
+        return read(test, Reading(subset="test") if named else beside(test, reading))
     if source not in NAMES or Path(source).exists() or reading.subset not in (None, "train"):
         return None
     try:

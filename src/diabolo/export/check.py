@@ -14,6 +14,8 @@ from diabolo.estimators.inputs import finite
 from diabolo.export.graph import Graph
 from diabolo.likelihoods import Categorical
 
+#: A file may differ from its model by this share of the size of the values.
+TOLERANCE = 1e-5
 _N_ROWS = 64
 _FEWEST_ROWS = 2
 
@@ -46,6 +48,22 @@ class Comparison:
         self.codes = codes
         self.rows = codes if graph.what == "decoder" else rows
         self.want = self._expected(rows, codes)
+
+    def passed(self, run: Run, name: str, way_out: str = "") -> float:
+        """Return the error of what is about to be written, or refuse to write it.
+
+        Raises
+        ------
+        ValueError
+            If the error is above ``TOLERANCE`` or no number.
+        """
+        error = self.error(run)
+        if not error <= TOLERANCE:
+            raise ValueError(
+                f"{name} differs by {error:.1e} of the size of the values from the estimator, more than {TOLERANCE:g}, "
+                f"and was not written{way_out}."
+            )
+        return error
 
     def error(self, run: Run) -> float:
         """Return the largest difference over the size of the values, for all rows at once and for one alone.

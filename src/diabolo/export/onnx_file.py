@@ -27,9 +27,6 @@ from diabolo.export.onnx_model import OnnxModel
 from diabolo.export.record import Exported
 from diabolo.storage import write_atomic
 
-#: A file may differ from its model by this share of the size of the values.
-TOLERANCE = 1e-5
-
 
 def export_onnx(
     estimator: Any,
@@ -90,13 +87,11 @@ def export_onnx(
     comparison = Comparison(estimator, graph, X)
     content = _content(estimator, graph, comparison.rows)
     model = _runnable(content, graph)
-    error = comparison.error(model.run)
-    if not error <= TOLERANCE:
-        raise ValueError(
-            f"the ONNX {what} differs by {error:.1e} of the size of the values from the estimator, more than "
-            f"{TOLERANCE:g}, and was not written: give X, real rows, if these may be no rows of this kind, or use "
-            "export_torch."
-        )
+    error = comparison.passed(
+        model.run,
+        f"the ONNX {what}",
+        ": give X, real rows, if these may be no rows of this kind, or use export_torch",
+    )
     lost: dict[str, float] = {}
     if int8:
         content = _quantised(content)
