@@ -6,6 +6,17 @@ from diabolo.contracts.objective import Objective, Player
 from diabolo.contracts.part import Part
 from diabolo.contracts.schedule import Schedule
 from diabolo.contracts.sizes import Sizes
+from diabolo.contracts.source import BatchSource
 from diabolo.contracts.statistics import Statistics
 
-__all__ = ["Evaluation", "Model", "Objective", "Part", "Player", "Schedule", "Sizes", "Statistics"]
+__all__ = [
+    "BatchSource",
+    "Evaluation",
+    "Model",
+    "Objective",
+    "Part",
+    "Player",
+    "Schedule",
+    "Sizes",
+    "Statistics",
+]

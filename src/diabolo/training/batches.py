@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -36,6 +36,9 @@ class Batches:
         Rows in a step.
     n_steps : int
         Steps in all.
+    draw : callable, optional
+        Draws an order from torch's generator, of which slices are tensors of row numbers; any order of the rows
+        by default.
 
     Examples
     --------
@@ -43,18 +46,21 @@ class Batches:
     [1, 2, 3, 4]
     """
 
-    def __init__(self, n_rows: int, batch_size: int, n_steps: int) -> None:
+    def __init__(
+        self, n_rows: int, batch_size: int, n_steps: int, draw: Callable[[], Any] | None = None
+    ) -> None:
         self.n_rows, self.size, self.n_steps = n_rows, min(batch_size, n_rows), n_steps
+        self.draw = draw or (lambda: torch.randperm(n_rows))
         self.step = self.done = 0  # of the training, and of the epoch
         self.generator: Tensor | None = None
-        self.order: Tensor | None = None
+        self.order: Any = None
 
     def __iter__(self) -> Iterator[tuple[int, Tensor]]:
         per_epoch = steps_per_epoch(self.n_rows, self.size)
         while self.step < self.n_steps:
             if self.order is None or self.done == per_epoch:
                 self.generator, self.done = torch.get_rng_state(), 0
-                self.order = torch.randperm(self.n_rows)
+                self.order = self.draw()
             rows = self.order[self.done * self.size : (self.done + 1) * self.size]
             self.step, self.done = self.step + 1, self.done + 1
             yield self.step, rows
@@ -68,4 +74,4 @@ class Batches:
         self.step, self.done, self.generator = state["step"], state["done"], state["generator"]
         if self.generator is not None:
             torch.set_rng_state(self.generator)
-            self.order = torch.randperm(self.n_rows)
+            self.order = self.draw()

@@ -17,6 +17,7 @@ from diabolo.training.batches import Batches, steps_per_epoch
 from diabolo.training.checkpoint import Checkpoints
 from diabolo.training.schedules import warm_up_cosine
 from diabolo.training.seeding import generator_states, seeded, set_generators
+from diabolo.training.streamed import Streamed
 
 _VALIDATION_ROWS = 4096
 #: How often a training that diverges goes on from its last good weights, and the share of the rate that it keeps.
@@ -77,7 +78,7 @@ class Outcome:
 def train(
     model: Model,
     objective: Objective,
-    x: Tensor,
+    x: Tensor | Streamed,
     *,
     plan: Plan,
     context: Mapping[str, Tensor] | None = None,
@@ -99,8 +100,8 @@ def train(
     model, objective : Model, Objective
         What moves, and what is minimised (the sum of its terms). The objective's own players, if it has
         any, move after each step of the model.
-    x : Tensor of shape (n_rows, *event)
-        Training rows, in units of X.
+    x : Tensor of shape (n_rows, *event), or Streamed
+        Training rows, in units of X. Nothing is asked of them but their number, an order of them and ``x[rows]``.
     plan : Plan
         Length, batch, rate.
     context, context_valid : mapping of str to Tensor, optional
@@ -120,9 +121,14 @@ def train(
         If the loss is not finite before any weights have proved good.
     """
     objective.check(model)
+    if isinstance(x, Streamed) and type(objective).survey is not Objective.survey:
+        raise TypeError(
+            f"objective={objective!r} looks at all rows before a step, so it needs them in memory and not in a source "
+            "that is read in blocks: give an array, as in numpy.asarray(X)."
+        )
     optimiser = optimiser or adam(model, plan.learning_rate)
     objective.begin(model, len(x))
-    run = _Run(model, objective, plan, optimiser, len(x), x_valid, context_valid or {})
+    run = _Run(model, objective, plan, optimiser, x, x_valid, context_valid or {})
     outcome, players = run.outcome, run.players
     if checkpoints is not None:
         outcome.kept_in = str(checkpoints.folder)
@@ -135,7 +141,7 @@ def train(
     try:
         for step, rows in run.batches:
             run.set_rate(step)
-            if objective.survey(model, x, beside, step):
+            if isinstance(x, Tensor) and objective.survey(model, x, beside, step):
                 outcome.stopped = "settled"
                 break
             batch = model.observe(x[rows])
@@ -209,13 +215,14 @@ class _Run:
         objective: Objective,
         plan: Plan,
         optimiser: torch.optim.Optimizer,
-        n_rows: int,
+        x: Tensor | Streamed,
         x_valid: Tensor | None,
         context_valid: Mapping[str, Tensor],
     ) -> None:
         self.model, self.objective, self.plan, self.optimiser = model, objective, plan, optimiser
         self.players = objective.players()
-        self.batches = Batches(n_rows, plan.batch_size, plan.n_steps)
+        draw = x.order if isinstance(x, Streamed) else None
+        self.batches = Batches(len(x), plan.batch_size, plan.n_steps, draw)
         self.x_valid, self.context_valid = x_valid, context_valid
         self.outcome = Outcome(optimiser=optimiser)
         self.last: dict[str, float] = {}
