@@ -20,7 +20,7 @@ objectives:    contracts distributions networks
 schedules:     contracts
 storage:
 training:      contracts storage
-data:
+data:          contracts
 measures:      contracts distributions
 estimators:    ABOVE
 persistence:   ABOVE

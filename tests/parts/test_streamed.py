@@ -34,7 +34,7 @@ def read(x, *, batch=7, epochs=1):
 def test_an_epoch_gives_each_row_that_is_not_left_out_once(sequential, pool_bytes):
     source = Numbers([0, 30, 60, 61, 100, 126], sequential)
     without = np.array([0, 29, 60, *range(70, 80), 125])
-    x = Streamed(source, torch.from_numpy, without=without, pool_bytes=pool_bytes)
+    x = Streamed(source.without(without), torch.from_numpy, pool_bytes=pool_bytes)
     assert len(x) == 112
     torch.manual_seed(0)
     for rows in read(x, epochs=2):

@@ -2,6 +2,7 @@
 
 from diabolo.contracts.evaluation import Evaluation
 from diabolo.contracts.model import Model
+from diabolo.contracts.moments import Moments
 from diabolo.contracts.objective import Objective, Player
 from diabolo.contracts.part import Part
 from diabolo.contracts.schedule import Schedule
@@ -13,6 +14,7 @@ __all__ = [
     "BatchSource",
     "Evaluation",
     "Model",
+    "Moments",
     "Objective",
     "Part",
     "Player",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -61,12 +62,27 @@ class Statistics:
         >>> s.mean.tolist(), s.deviation.tolist()
         ([1.0, 5.0], [1.0, 0.0])
         """
-        if scale not in ("global", "column"):
-            raise ValueError(f"scale must be 'global' or 'column', got {scale!r}.")
         rows = max(1, _BLOCK_VALUES // max(1, x[0].numel()))
         mean = sum(block.double().sum(0) for block in x.split(rows)) / len(x)
         variance = sum((block.double() - mean).square().sum(0) for block in x.split(rows)) / len(x)
-        low, high = x.amin(0), x.amax(0)
+        examples = x[torch.from_numpy(example_rows(len(x)))]
+        return cls.from_moments(mean, variance, x.amin(0), x.amax(0), len(x), examples, scale=scale)
+
+    @classmethod
+    def from_moments(
+        cls,
+        mean: Tensor,
+        variance: Tensor,
+        low: Tensor,
+        high: Tensor,
+        n_rows: int,
+        examples: Tensor,
+        *,
+        scale: str = "global",
+    ) -> Statistics:
+        """Return the statistics of rows whose moments are known, each of shape event; the others as in ``of``."""
+        if scale not in ("global", "column"):
+            raise ValueError(f"scale must be 'global' or 'column', got {scale!r}.")
         deviation = torch.where(low == high, torch.zeros_like(variance), variance.sqrt())
         mean = torch.where(low == high, low.double(), mean)
         if scale == "column":
@@ -74,5 +90,9 @@ class Statistics:
         else:
             overall = deviation.square().mean().sqrt()
             unit = torch.full_like(deviation, float(overall) if overall > 0 else 1.0)
-        examples = x[torch.linspace(0, len(x) - 1, min(len(x), _MOST_EXAMPLES)).long()]
-        return cls(mean, deviation, unit, low, high, len(x), scale == "column", examples)
+        return cls(mean, deviation, unit, low, high, n_rows, scale == "column", examples)
+
+
+def example_rows(n_rows: int) -> np.ndarray:
+    """Return the numbers of the rows that stand as examples: evenly spaced, 1,000 at most."""
+    return torch.linspace(0, n_rows - 1, min(n_rows, _MOST_EXAMPLES)).long().numpy()

@@ -3,6 +3,7 @@
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -35,15 +36,21 @@ def read_npy(path: Path) -> Dataset:
     ...     read_npy(Path(folder, "a.npy")).X.shape
     (4, 2)
     """
+    array = load_npy(path)
+    return Dataset(array, name=stem(path), source=f"{path.name}: {array.dtype} {array.shape}, as stored")
+
+
+def load_npy(path: Path, mmap_mode: Literal["r"] | None = None) -> np.ndarray:
+    """Return the array of a .npy file, read or mapped, after the checks of `read_npy`."""
     try:
-        array = np.load(path, allow_pickle=False)
+        array = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise _unreadable(path, error) from error
     if not isinstance(array, np.ndarray):
         array.close()
         raise ValueError(f"{path} is an .npz archive named .npy; rename it to {path.stem}.npz")
     check_numbers(array, f"the array in {path}")
-    return Dataset(array, name=stem(path), source=f"{path.name}: {array.dtype} {array.shape}, as stored")
+    return array
 
 
 def read_npz(path: Path, key: str | None = None) -> Dataset:

@@ -14,7 +14,7 @@ class Dataset:
 
     Parameters
     ----------
-    X : numpy.ndarray of shape (n, ...)
+    X : numpy.ndarray or BatchSource of shape (n, ...)
         Real numbers, one row per example: tables (n, n_features), grey images (n, H, W), colour images
         (n, H, W, 3), signals (n, frame_length) or (n, frame_length, channels).
     y : numpy.ndarray of shape (n, ...) or None
@@ -39,7 +39,7 @@ class Dataset:
     Dataset(name='boxes', X=float64 (3, 2), y=None, source='made up')
     """
 
-    X: np.ndarray
+    X: Any
     y: np.ndarray | None = None
     feature_names: list[str] | None = None
     name: str = "data"
@@ -65,12 +65,12 @@ class Dataset:
         return f"Dataset(name={self.name!r}, X={shape}, y={labels}, source={self.source!r})"
 
 
-def check_numbers(array: np.ndarray, what: str) -> np.ndarray:
+def check_numbers(array: Any, what: str) -> Any:
     """Return the array, or refuse one that is no list of rows of real numbers.
 
     Parameters
     ----------
-    array : numpy.ndarray of shape (n, ...)
+    array : numpy.ndarray or BatchSource of shape (n, ...)
         The array.
     what : str
         What it is, for the message.
@@ -95,7 +95,7 @@ def check_numbers(array: np.ndarray, what: str) -> np.ndarray:
             f"{what} must hold real numbers, got dtype {array.dtype}; encode text and categories as numbers "
             "(sklearn.preprocessing.OneHotEncoder), split complex numbers into two parts"
         )
-    if array.ndim == 0 or len(array) == 0:
+    if array.shape == () or len(array) == 0:
         raise ValueError(f"{what} must hold at least one row, got an array of shape {array.shape}")
     return array
 

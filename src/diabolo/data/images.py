@@ -45,23 +45,28 @@ def read_images(files: list[Path], folder: Path) -> Dataset:
     (1, 4, 5, 3)
     """
     optional("PIL.Image", "images", "images")
-    X = np.empty(0, np.uint8)
-    for row, file in enumerate(files):
-        picture = _picture(file)
-        if row == 0:
-            X = np.empty((len(files), *picture.shape), np.uint8)
-        elif picture.shape != X.shape[1:]:
-            raise ValueError(
-                f"all images must have the size and mode of the first, {_words(X.shape[1:])} in "
-                f"{files[0].name}, got {_words(picture.shape)} in {file}; resize or convert it "
-                "(PIL.Image: .resize(), .convert()), or move it to another folder"
-            )
-        X[row] = picture
-    source = f"{folder.name}: {len(files)} images, {_words(X.shape[1:])}, values 0 to 255, sorted by name"
+    X = stacked(files, picture(files[0]).shape, files[0])
+    source = f"{folder.name}: {len(files)} images, {in_words(X.shape[1:])}, values 0 to 255, sorted by name"
     return Dataset(X, name=stem(folder), source=source)
 
 
-def _picture(file: Path) -> np.ndarray:
+def stacked(files: list[Path], shape: tuple[int, ...], first: Path) -> np.ndarray:
+    """Return pictures that must all have the shape of the first, whose file is named where one has not."""
+    X = np.empty((len(files), *shape), np.uint8)
+    for row, file in enumerate(files):
+        read = picture(file)
+        if read.shape != shape:
+            raise ValueError(
+                f"all images must have the size and mode of the first, {in_words(shape)} in {first.name}, got "
+                f"{in_words(read.shape)} in {file}; resize or convert it (PIL.Image: .resize(), .convert()), or move it "
+                "to another folder"
+            )
+        X[row] = read
+    return X
+
+
+def picture(file: Path) -> np.ndarray:
+    """Return one picture, (H, W) or (H, W, 3)."""
     from PIL import Image
 
     try:
@@ -83,5 +88,6 @@ def _picture(file: Path) -> np.ndarray:
     return picture
 
 
-def _words(shape: tuple[int, ...]) -> str:
+def in_words(shape: tuple[int, ...]) -> str:
+    """Return the size and mode of a picture."""
     return f"{shape[1]} x {shape[0]} (width x height) {'grey' if len(shape) == 2 else 'colour'}"

@@ -58,7 +58,7 @@ def read(path: str | os.PathLike[str], *, key: str | None = None, frame_length: 
     """
     path = Path(path).expanduser()
     if not path.exists():
-        raise FileNotFoundError(_missing(path))
+        raise FileNotFoundError(missing(path))
     suffix = path.suffix.lower()
     if key is not None and suffix != ".npz":
         raise ValueError(f"key chooses an array of an .npz file, got key={key!r} for {path}; leave it out")
@@ -79,6 +79,12 @@ def read(path: str | os.PathLike[str], *, key: str | None = None, frame_length: 
 
 
 def _read_folder(folder: Path, frame_length: int) -> Dataset:
+    images, sounds = files_in(folder)
+    return read_images(images, folder) if images else read_audio(sounds, folder, frame_length)
+
+
+def files_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the images or the .wav files of a folder, sorted by name; refuse one with both or neither."""
     files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
     images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     sounds = [file for file in files if file.suffix.lower() == ".wav"]
@@ -87,10 +93,8 @@ def _read_folder(folder: Path, frame_length: int) -> Dataset:
             f"a folder must hold images or .wav files, got {len(images)} and {len(sounds)} in {folder}; "
             "move one kind to another folder"
         )
-    if images:
-        return read_images(images, folder)
-    if sounds:
-        return read_audio(sounds, folder, frame_length)
+    if images or sounds:
+        return images, sounds
     folders = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
     way_out = f"give one of its folders ({', '.join(folders[:5])})" if folders else f"diabolo reads {READS}"
     raise ValueError(
@@ -98,7 +102,8 @@ def _read_folder(folder: Path, frame_length: int) -> Dataset:
     )
 
 
-def _missing(path: Path) -> str:
+def missing(path: Path) -> str:
+    """Say of a path that is not there which others are."""
     if not path.parent.is_dir():
         return f"there is no file {path}, nor its folder {path.parent}; check the path"
     names = sorted(entry.name for entry in path.parent.iterdir())

@@ -2,9 +2,12 @@
 
 import csv
 import re
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any, Self, TextIO
 
 import numpy as np
 
@@ -45,29 +48,82 @@ def read_csv(path: Path) -> Dataset:
     >>> data.X.tolist(), data.feature_names
     ([[1.5, 2.0], [3.0, 4.0]], ['height', 'width'])
     """
+    with csv_errors(path), open(path, encoding="utf-8-sig", newline="") as file:
+        header = CsvHeader.of(file)
+        file.seek(0)
+        X = header.values(path, islice(header.reader(file), int(header.names is not None), None))
+    if header.names is not None:
+        check_names(path, header.names)
+    said = "with a header" if header.names is not None else "without a header"
+    return Dataset(
+        X, feature_names=header.names, name=stem(path), source=f"{path.name}: CSV {said}, {X.shape}"
+    )
+
+
+@contextmanager
+def csv_errors(path: Path) -> Iterator[None]:
+    """Say of a file that is no CSV file what it is."""
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            line = next((line for line in file if line.strip()), "")
-            delimiter = max(",;\t|", key=line.count)
-            file.seek(0)
-            rows = (row for row in csv.reader(file, delimiter=delimiter, skipinitialspace=True) if row)
-            first = [cell.strip() for cell in next(rows, [])]
-            names = None if all(map(_is_number, first)) else first
-            X = _values(path, rows if names else chain([first] if first else [], rows), len(first), names)
+        yield
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not text in UTF-8 ({error}); save it as UTF-8") from error
     except csv.Error as error:
         raise ValueError(f"{path} is not a readable CSV file ({error})") from error
-    if names is not None:
-        _check_names(path, names)
-    header = "with a header" if names is not None else "without a header"
-    return Dataset(X, feature_names=names, name=stem(path), source=f"{path.name}: CSV {header}, {X.shape}")
 
 
-def _values(path: Path, rows: Iterable[list[str]], n_columns: int, names: list[str] | None) -> np.ndarray:
+@dataclass(frozen=True)
+class CsvHeader:
+    """What the first line of a CSV file says of the others.
+
+    Parameters
+    ----------
+    delimiter : str
+        Between cells.
+    n_columns : int
+        Cells in a row.
+    names : list of str or None
+        Of the columns.
+    n_lines : int
+        Lines of the file up to the first row of numbers, blank ones included.
+
+    Examples
+    --------
+    >>> import io
+    >>> CsvHeader.of(io.StringIO("height;width\\n1.5;2\\n"))
+    CsvHeader(delimiter=';', n_columns=2, names=['height', 'width'], n_lines=1)
+    """
+
+    delimiter: str
+    n_columns: int
+    names: list[str] | None
+    n_lines: int
+
+    @classmethod
+    def of(cls, file: TextIO) -> Self:
+        """Read it from the beginning of a file."""
+        line = next((line for line in file if line.strip()), "")
+        delimiter = max(",;\t|", key=line.count)
+        file.seek(0)
+        reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
+        first = [cell.strip() for cell in next((row for row in reader if row), [])]
+        names = None if all(map(_is_number, first)) else first
+        return cls(delimiter, len(first), names, 0 if names is None else reader.line_num)
+
+    def reader(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        """Yield the cells of each line that is not blank."""
+        return (row for row in csv.reader(lines, delimiter=self.delimiter, skipinitialspace=True) if row)
+
+    def values(self, path: Path, rows: Iterable[list[str]], start: int = 0) -> np.ndarray:
+        """Return rows of cells as numbers; ``start`` is the number of the first, for messages."""
+        return _values(path, rows, self.n_columns, self.names, start)
+
+
+def _values(
+    path: Path, rows: Iterable[list[str]], n_columns: int, names: list[str] | None, start: int
+) -> np.ndarray:
     values: list[np.ndarray] = []
     wrong: dict[str, str] = {}  # column -> its first cell that is no number
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(rows, start=start + 1):
         if len(row) != n_columns:
             raise ValueError(
                 f"{path} must have {n_columns} cells in every row, as in its first line, got {len(row)} in "
@@ -100,7 +156,8 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _check_names(path: Path, names: list[str]) -> None:
+def check_names(path: Path, names: list[str]) -> None:
+    """Refuse names of columns that are empty or not all different."""
     if "" in names:
         raise ValueError(
             f"{path} has no name for column {names.index('') + 1}; name it, or if it is the index of a "
@@ -149,31 +206,50 @@ def read_parquet(path: Path) -> Dataset:
     ...     read_parquet(Path(folder, "a.parquet")).feature_names
     ['height', 'width']
     """
+    with open(path, "rb") as file:
+        opened = open_parquet(path, file)
+        names, dtype = parquet_columns(path, opened)
+        X = parquet_values(opened.read().select(names), dtype)
+    return Dataset(X, feature_names=names, name=stem(path), source=f"{path.name}: Parquet, {X.shape}")
+
+
+def open_parquet(path: Path, file: Any) -> Any:
+    """Return pyarrow's view of a Parquet file that is open, or say what is wrong with it."""
     parquet = optional("pyarrow.parquet", "Parquet", "tables")
     import pyarrow as pa
 
     try:
-        with open(path, "rb") as file:
-            table = parquet.read_table(file)
+        return parquet.ParquetFile(file)
     except (pa.ArrowInvalid, pa.ArrowException) as error:
         raise ValueError(f"{path} is not a readable Parquet file ({error}); write it again") from error
-    table = table.select([name for name in table.column_names if not _INDEX.fullmatch(name)])
-    names = list(table.column_names)
-    numeric = {
-        name: pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
-        for name, kind in zip(names, table.schema.types, strict=True)
-    }
-    if not all(numeric.values()):
-        columns = [f"{name!r} ({table.schema.field(name).type})" for name in names if not numeric[name]]
-        raise _not_numeric(path, columns)
-    if not names or table.num_rows == 0:
+
+
+def parquet_columns(path: Path, opened: Any) -> tuple[list[str], np.dtype]:
+    """Return the columns without the index, and the dtype that holds them; refuse what is no table of numbers."""
+    import pyarrow as pa
+
+    schema = opened.schema_arrow
+    kinds = {field.name: field.type for field in schema if not _INDEX.fullmatch(field.name)}
+    names = [name for name in schema.names if name in kinds]
+    other = [
+        name
+        for name, kind in kinds.items()
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+    ]
+    if other:
+        raise _not_numeric(path, [f"{name!r} ({kinds[name]})" for name in other])
+    if not names or opened.metadata.num_rows == 0:
         raise ValueError(f"{path} holds no rows of numbers; give a file with at least one")
-    _check_names(path, names)
-    dtype = np.float32 if set(table.schema.types) == {pa.float32()} else np.float64
-    X = np.empty((table.num_rows, len(names)), dtype)
-    for column, name in enumerate(names):
-        values = table.column(name)
-        if pa.types.is_boolean(values.type):
-            values = values.cast(pa.int8())
-        X[:, column] = values.to_numpy()
-    return Dataset(X, feature_names=names, name=stem(path), source=f"{path.name}: Parquet, {X.shape}")
+    check_names(path, names)
+    return names, np.dtype(np.float32 if set(kinds.values()) == {pa.float32()} else np.float64)
+
+
+def parquet_values(table: Any, dtype: np.dtype) -> np.ndarray:
+    """Return the columns of a pyarrow table as an array; missing values become nan."""
+    import pyarrow as pa
+
+    X = np.empty((table.num_rows, table.num_columns), dtype)
+    for column, values in enumerate(table.columns):
+        plain = values.cast(pa.int8()) if pa.types.is_boolean(values.type) else values
+        X[:, column] = plain.to_numpy()
+    return X

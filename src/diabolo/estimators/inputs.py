@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,9 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
-from torch.utils.data import Dataset, IterableDataset
+from torch.utils.data import Dataset
+
+from diabolo.estimators.sources import from_tensor, source_of, whole
 
 DTYPES = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
 
@@ -38,19 +39,15 @@ def checked_array(estimator: Any, X: ArrayLike, *, reset: bool, name: str) -> np
             estimator.n_features_in_ = math.prod(array.shape[1:])
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} must hold real numbers, got the dtype {array.dtype}.")
-    if array.dtype == np.float16:
-        return array.astype(np.float32)
-    if array.dtype.kind == "f" and array.dtype not in DTYPES:
-        return array.astype(np.float64)
-    return array
+    return array.astype(usual_dtype(array.dtype), copy=False)
 
 
 def from_torch(X: Any, name: str) -> Any:
-    """Return a tensor or a map-style data set of torch as an array, anything else untouched.
+    """Return a tensor, a data set of torch or a source of rows as an array, anything else untouched.
 
     A tensor of any device comes to the CPU, and out of the graph that it belongs to: estimators have no
-    gradients with respect to X. A data set is read once, from its first item to its last, into one array
-    in memory; an item is an array or a tensor, or a tuple that begins with one (labels are dropped).
+    gradients with respect to X. A source is read once, from its first row to its last, into one array in memory;
+    an item of a data set is an array or a tensor, or a tuple that begins with one (labels are dropped).
 
     Raises
     ------
@@ -59,40 +56,12 @@ def from_torch(X: Any, name: str) -> Any:
     ValueError
         If the items differ in shape.
     """
+    source = source_of(X, name)
+    if source is not None:
+        return whole(source)
     if isinstance(X, Dataset):
-        return _stacked(X, name)
-    if not isinstance(X, torch.Tensor):
-        return X
-    if X.layout is not torch.strided:
-        raise TypeError(f"{name} must be a dense tensor, got the layout {X.layout}: use {name}.to_dense().")
-    return (X.float() if X.dtype is torch.bfloat16 else X).numpy(force=True)
-
-
-def _stacked(dataset: Any, name: str) -> np.ndarray:
-    if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
-        raise TypeError(
-            f"{name} must be a Dataset with a length and numbered items, or an array, got a "
-            f"{type(dataset).__name__}: gather its items first, as in numpy.stack(list(dataset))."
-        )
-    rows = [_row(dataset[i], name) for i in range(len(dataset))]
-    odd = next((i for i, row in enumerate(rows) if row.shape != rows[0].shape), None)
-    if odd is not None:
-        raise ValueError(
-            f"{name} must have items of one shape, but item 0 has {rows[0].shape} and item {odd} has "
-            f"{rows[odd].shape}: crop or pad them to one shape."
-        )
-    return np.stack(rows) if rows else np.empty((0, 1))
-
-
-def _row(item: Any, name: str) -> np.ndarray:
-    if isinstance(item, tuple | list) and item:
-        item = item[0]
-    if isinstance(item, Mapping):
-        raise TypeError(
-            f"{name} must have items that are arrays or tensors, or tuples that begin with one, got a "
-            f"{type(item).__name__}: give a data set of the arrays alone."
-        )
-    return np.asarray(from_torch(item, name))
+        return np.empty((0, 1))
+    return from_tensor(X, name)
 
 
 def training_dtype(array: np.ndarray) -> torch.dtype:
@@ -100,11 +69,21 @@ def training_dtype(array: np.ndarray) -> torch.dtype:
     if array.dtype != np.float64:
         return torch.float32
     flat = array.reshape(len(array), -1)
-    size = np.abs(flat).max(0)
-    spread = flat.std(0)
+    return precision(np.abs(flat).max(0), flat.std(0))
+
+
+def precision(size: np.ndarray, spread: np.ndarray) -> torch.dtype:
+    """Return what float64 columns of this largest absolute value and deviation are trained in."""
     resolution = np.finfo(np.float32).eps * size
     large = size.max() > 1e15 or (0 < spread.max() < 1e-15)
     return torch.float64 if large or bool((resolution > 1e-3 * spread)[spread > 0].any()) else torch.float32
+
+
+def usual_dtype(dtype: np.dtype) -> np.dtype:
+    """Return what values of a dtype are kept in: half precision in float32, more than double in float64."""
+    if dtype == np.float16:
+        return np.dtype(np.float32)
+    return np.dtype(np.float64) if dtype.kind == "f" and dtype not in DTYPES else dtype
 
 
 def positive_integer(name: str, value: Any) -> None:

@@ -29,10 +29,8 @@ class Streamed:
         Where the rows are read.
     convert : callable
         From rows as they are stored to the tensor that the model gets.
-    without : array of int, optional
-        Sorted numbers of rows that are left out: those held out. The others are numbered without gaps.
-    pool_bytes : int
-        Bytes of rows in a pool; one block is held in any case.
+    pool_bytes : int, optional
+        Bytes of rows in a pool, 256 MiB by default; one block is held in any case.
 
     Examples
     --------
@@ -41,9 +39,9 @@ class Streamed:
     ...
     ...     def block(self, i):
     ...         return np.arange(self.bounds[i], self.bounds[i + 1], dtype=self.dtype)[:, None]
-    >>> x = Streamed(Ramp(), torch.from_numpy, without=np.array([1]))
+    >>> x = Streamed(Ramp(), torch.from_numpy)
     >>> len(x), x[torch.tensor([4, 0, 1])].flatten().tolist()
-    (5, [5.0, 0.0, 2.0])
+    (6, [4.0, 0.0, 1.0])
     """
 
     def __init__(
@@ -51,15 +49,11 @@ class Streamed:
         source: BatchSource,
         convert: Callable[[np.ndarray], Tensor],
         *,
-        without: np.ndarray | None = None,
-        pool_bytes: int = POOL_BYTES,
+        pool_bytes: int | None = None,
     ) -> None:
         self.source, self.convert = source, convert
-        self.without = np.empty(0, np.int64) if without is None else without
         self.bounds = np.asarray(source.bounds)
-        #: Bounds of the blocks in the numbers of the rows that are not left out.
-        self.own_bounds = self.bounds - np.searchsorted(self.without, self.bounds)
-        self._shifted = self.without - np.arange(len(self.without))
+        pool_bytes = POOL_BYTES if pool_bytes is None else pool_bytes
         row_bytes = int(np.prod(source.shape[1:], dtype=np.int64)) * source.dtype.itemsize
         self.pool_rows = max(1, pool_bytes // max(1, row_bytes))
         n_blocks = len(self.bounds) - 1
@@ -69,7 +63,7 @@ class Streamed:
         self._held = np.empty((0, *source.shape[1:]), source.dtype)
 
     def __len__(self) -> int:
-        return len(self.source) - len(self.without)
+        return len(self.source)
 
     # -- order ---------------------------------------------------------------------------------
 
@@ -91,7 +85,7 @@ class Streamed:
                 filled, room = 0, self.pool_rows
             filled += int(size)
         self._gather(blocks, [*ends, n_blocks])
-        return _Order(self._pools, self.own_bounds, torch.randint(1 << 62, (len(self._pools),)))
+        return _Order(self._pools, self.bounds, torch.randint(1 << 62, (len(self._pools),)))
 
     def _gather(self, blocks: np.ndarray, ends: list[int]) -> None:
         self._pools = np.split(blocks, ends[:-1])
@@ -102,8 +96,7 @@ class Streamed:
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         """Return rows by their numbers, in that order."""
-        own = rows.cpu().numpy()
-        wanted = own + np.searchsorted(self._shifted, own, side="right")
+        wanted = rows.cpu().numpy()
         block = np.searchsorted(self.bounds, wanted, side="right") - 1
         found = np.empty((len(wanted), *self.source.shape[1:]), self.source.dtype)
         missing = np.arange(len(wanted))

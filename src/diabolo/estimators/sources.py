@@ -1,0 +1,224 @@
+"""What is read in blocks, among all that an estimator may be given."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
+
+from diabolo.contracts import BatchSource
+from diabolo.contracts.source import BLOCK_BYTES, even_bounds
+from diabolo.data import ArraySource
+from diabolo.training import seeded, streamed
+
+_SHUFFLING = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
+
+
+def source_of(X: Any, name: str) -> BatchSource | None:
+    """Return rows that need not be in memory as a source; None for what is an array, or is made one.
+
+    Sources are a :class:`BatchSource`, a mapped array (``numpy.memmap``), a torch ``Dataset`` with or without
+    numbered items, and any object that gives blocks of rows each time that it is iterated over. Of a tuple or
+    list (rows and labels) the first element counts.
+
+    Raises
+    ------
+    TypeError
+        If it can be iterated over only once, shuffles its rows, or does not give arrays.
+    ValueError
+        If items or blocks differ in shape.
+    """
+    if isinstance(X, BatchSource):
+        return X
+    if isinstance(X, np.memmap):
+        return ArraySource(X) if X.ndim > 1 and X.dtype.kind in "fiub" and len(X) else None
+    if isinstance(X, IterableDataset):
+        return IterableSource(X, name, blocks_of=_gathered)
+    if isinstance(X, Dataset):
+        if not hasattr(X, "__len__"):
+            raise TypeError(
+                f"{name} must be a Dataset with a length and numbered items, or an IterableDataset, or an array, got a "
+                f"{type(X).__name__}: gather its items first, as in numpy.stack(list(dataset))."
+            )
+        return DatasetSource(X, name) if len(X) else None
+    if isinstance(X, DataLoader) and isinstance(X.sampler, _SHUFFLING):
+        raise TypeError(
+            f"{name} must give the same rows each time, and this DataLoader shuffles them: give its data set, "
+            f"{name}.dataset. Training shuffles rows itself."
+        )
+    return IterableSource(X, name) if _only_iterable(X) else None
+
+
+def is_small(source: BatchSource) -> bool:
+    """Whether all rows, in float32, take no more memory than a pool: then they are held, as an array is."""
+    return math.prod(source.shape) * max(4, source.dtype.itemsize) <= streamed.POOL_BYTES
+
+
+def whole(source: BatchSource) -> np.ndarray:
+    """Return all rows in one array."""
+    if isinstance(source, ArraySource):
+        return np.asarray(source.array)
+    return np.concatenate(list(source.blocks()))
+
+
+def row(item: Any, name: str) -> np.ndarray:
+    """Return one item of a data set as an array: itself, or the first of a tuple."""
+    if isinstance(item, tuple | list) and item:
+        item = item[0]
+    if isinstance(item, Mapping):
+        raise TypeError(
+            f"{name} must have items that are arrays or tensors, or tuples that begin with one, got a "
+            f"{type(item).__name__}: give a data set of the arrays alone."
+        )
+    return np.asarray(from_tensor(item, name))
+
+
+def from_tensor(X: Any, name: str) -> Any:
+    """Return a tensor as an array on the CPU and out of its graph, anything else untouched."""
+    if not isinstance(X, torch.Tensor):
+        return X
+    if X.layout is not torch.strided:
+        raise TypeError(f"{name} must be a dense tensor, got the layout {X.layout}: use {name}.to_dense().")
+    return (X.float() if X.dtype is torch.bfloat16 else X).numpy(force=True)
+
+
+class DatasetSource(BatchSource):
+    """A map-style torch ``Dataset`` of items of one shape, read item by item."""
+
+    def __init__(self, dataset: Any, name: str = "X") -> None:
+        self.dataset, self.name = dataset, name
+        first = row(dataset[0], name)
+        self.shape, self.dtype = (len(dataset), *first.shape), first.dtype
+        self.bounds = even_bounds(self.shape, self.dtype)
+
+    def block(self, i: int) -> np.ndarray:
+        """Read the items of a block."""
+        rows = []
+        with seeded(i):  # chance in the items, if there is any, comes out the same each time
+            for number in range(int(self.bounds[i]), int(self.bounds[i + 1])):
+                rows.append(row(self.dataset[number], self.name))
+                if rows[-1].shape != self.shape[1:]:
+                    raise ValueError(
+                        f"{self.name} must have items of one shape, but item 0 has {self.shape[1:]} and item {number} "
+                        f"has {rows[-1].shape}: crop or pad them to one shape."
+                    )
+        return np.stack(rows)
+
+
+class IterableSource(BatchSource):
+    """Blocks of rows from an object that gives them, the same ones, each time that it is iterated over.
+
+    It is read once to count its rows. Blocks come one after another, so that a block far ahead costs reading
+    those before it.
+    """
+
+    sequential = True
+
+    def __init__(
+        self,
+        blocks: Iterable[Any],
+        name: str = "X",
+        blocks_of: Callable[[Iterable[Any], str], Iterator[np.ndarray]] | None = None,
+    ) -> None:
+        if iter(blocks) is blocks:
+            raise TypeError(
+                f"{name} must give its rows more than once, and a {type(blocks).__name__} is spent after one pass: give "
+                "an object whose __iter__ begins anew (a class, an IterableDataset), or an array, as in "
+                f"numpy.concatenate(list({name}))."
+            )
+        self.given, self.name, self.blocks_of = blocks, name, blocks_of or _arrays
+        sizes: list[int] = []
+        shapes: list[tuple[int, ...]] = []
+        for block in self.blocks():
+            sizes.append(len(block))
+            shapes.append(block.shape[1:])
+            if shapes[-1] != shapes[0]:
+                raise ValueError(
+                    f"{name} must give rows of one shape, but those of block 0 have {shapes[0]} and those of block "
+                    f"{len(sizes) - 1} have {shapes[-1]}: crop or pad them to one shape."
+                )
+            self.dtype = np.promote_types(self.dtype, block.dtype) if len(sizes) > 1 else block.dtype
+        if not sizes:
+            raise ValueError(f"{name} must give at least one block of rows, got none.")
+        self.bounds = np.append(0, np.cumsum(sizes))
+        self.shape = (int(self.bounds[-1]), *shapes[0])
+        self._next = 0
+        self._coming: Iterator[np.ndarray] = iter(())
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Yield all blocks."""
+        coming = self.blocks_of(self.given, self.name)
+        for number in itertools.count():
+            with seeded(number):  # a DataLoader draws a number from torch's generator
+                block = next(coming, None)
+            if block is None:
+                return
+            yield block
+
+    def block(self, i: int) -> np.ndarray:
+        """Read on to a block, from the beginning if it lies behind."""
+        if i < self._next:
+            self._next = 0
+        if self._next == 0:
+            self._coming = self.blocks()
+        found: np.ndarray | None = None
+        while self._next <= i:
+            found = next(self._coming, None)
+            if found is None:
+                break
+            self._next += 1
+        size = int(self.bounds[i + 1] - self.bounds[i])
+        if found is None or len(found) != size:
+            raise ValueError(
+                f"{self.name} must give the same blocks each time, but block {i} had {size} rows and now has "
+                f"{'none' if found is None else len(found)}: shuffle nothing in it, rows are shuffled in training."
+            )
+        return found
+
+
+def _arrays(blocks: Iterable[Any], name: str) -> Iterator[np.ndarray]:
+    for block in blocks:
+        rows = row(block, name)
+        if rows.ndim < 2 or rows.dtype.kind not in "fiub":
+            raise TypeError(
+                f"{name} must give blocks of rows, arrays of shape (n_rows, ...) of real numbers, got a "
+                f"{type(block).__name__} with the shape {rows.shape} and the dtype {rows.dtype}."
+            )
+        yield rows
+
+
+def _gathered(items: Iterable[Any], name: str) -> Iterator[np.ndarray]:
+    """Join the single rows that an ``IterableDataset`` gives to blocks."""
+    rows: list[np.ndarray] = []
+    for item in items:
+        rows.append(row(item, name))
+        if rows[-1].shape != rows[0].shape:
+            raise ValueError(
+                f"{name} must have items of one shape, but there are {rows[0].shape} and {rows[-1].shape}: crop or pad "
+                "them to one shape."
+            )
+        if len(rows) * rows[0].nbytes >= BLOCK_BYTES:
+            yield np.stack(rows)
+            rows = []
+    if rows:
+        yield np.stack(rows)
+
+
+def _only_iterable(X: Any) -> bool:
+    """Whether iterating is all that an object offers: neither an array nor a table nor a plain container."""
+    if isinstance(X, str | bytes | Mapping | list | tuple | set | frozenset | range):
+        return False
+    offers = ("__array__", "__array_interface__", "__dataframe__", "__arrow_c_stream__", "shape", "dtype")
+    return hasattr(X, "__iter__") and not any(hasattr(X, name) for name in offers)
