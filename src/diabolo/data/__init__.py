@@ -3,8 +3,10 @@
 from .base import Dataset
 from .binarise import binarise
 from .blocks import CsvSource, ImageSource, ParquetSource, can_open, open_data
+from .drawing import draw_rows
 from .load import load_data
 from .mapped import ArraySource
+from .memory import memory_bytes
 from .named import NAMES, named
 from .readers import read
 from .sprites import Sprites
@@ -19,7 +21,9 @@ __all__ = [
     "Sprites",
     "binarise",
     "can_open",
+    "draw_rows",
     "load_data",
+    "memory_bytes",
     "named",
     "open_data",
     "read",

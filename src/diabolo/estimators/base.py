@@ -7,7 +7,7 @@ import numbers
 import os
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -21,11 +21,14 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from diabolo import likelihoods, networks
-from diabolo.contracts import Objective, Part, Sizes, Statistics
+from diabolo.contracts import BatchSource, Objective, Part, Sizes, Statistics
+from diabolo.data import draw_rows
 from diabolo.estimators import choices
 from diabolo.estimators.inputs import (
     DTYPES,
     checked_array,
+    checked_block,
+    checked_source,
     finite,
     flag,
     from_torch,
@@ -35,8 +38,11 @@ from diabolo.estimators.inputs import (
 )
 from diabolo.estimators.keeping import EVERY, checkpoints_in, kept_seed, run_of
 from diabolo.estimators.layout import Layout
+from diabolo.estimators.outputs import delivered
 from diabolo.estimators.plan import FitPlan
+from diabolo.estimators.sources import is_small, source_of, whole
 from diabolo.estimators.specs import to_spec
+from diabolo.estimators.survey import Surveyed, in_rows
 from diabolo.measures import CompressionCurve, compression_curve
 from diabolo.models import LatentModel
 from diabolo.storage import write_model
@@ -46,6 +52,7 @@ from diabolo.training import (
     InterruptedWarning,
     Outcome,
     Plan,
+    Streamed,
     progress_bar,
     seeded,
     steps_per_epoch,
@@ -58,6 +65,8 @@ EFFORTS = {"normal": 2000, "thorough": 20000}
 _CHECKS = 40
 _FEWEST_ROWS_TO_HOLD_OUT = 20
 _BLOCK_VALUES = 1 << 24
+#: Most rows, and most values of them, that are held out of a source.
+_MOST_HELD_OUT, _MOST_HELD_OUT_VALUES = 1 << 16, 1 << 24
 #: Decoded values that stay in a processor's cache while they are shifted and scaled, and rows worth a matrix product.
 _CACHED_VALUES, _FEWEST_DECODED_ROWS = 1 << 19, 256
 _ONE_UNIT_RATIO = 100.0
@@ -69,6 +78,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     """An encoder and a decoder behind scikit-learn's face; subclasses say which model and objective."""
 
     model_: LatentModel
+    #: Whether rows may be read in blocks, or are all needed at once.
+    _streams: bool = True
     #: Shape of one row of X as it was given, which is flat where ``input_shape`` unfolds it.
     row_shape_: tuple[int, ...]
     _dtype: torch.dtype
@@ -140,13 +151,13 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """
         self._check_parameters()
         first = not hasattr(self, "model_")
-        array = self._check_X(X, reset=first)
+        array = self._looked_at(self._check_rows(X, reset=first), going_on=not first)
         if first:
             self.seed_ = self._new_seed()
             self._build(array)
         else:
             self._check_support(array, "X")
-        x = self._tensor(array, self._dtype)
+        x = self._table(array)
         optimiser = getattr(self, "_optimiser", None) or adam(self.model_, self.learning_rate)
         n_steps = steps_per_epoch(len(x), self.batch_size)
         plan = Plan(n_steps, self.batch_size, self.learning_rate, n_steps, constant_rate=True)
@@ -175,14 +186,14 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """
         trial = clone(self)
         trial._check_parameters()
-        array = trial._check_X(X, reset=True)
+        rows = trial._check_rows(X, reset=True)
         trial.seed_ = trial._new_seed()
-        trial._build(array)
-        n_held_out = trial._n_held_out(len(array))
+        trial._build(trial._looked_at(rows))
+        n_held_out = len(trial._held_out(rows))
         return FitPlan(
-            n_rows=len(array) - n_held_out,
+            n_rows=len(rows) - n_held_out,
             n_held_out=n_held_out,
-            n_steps=trial._plan(len(array) - n_held_out).n_steps,
+            n_steps=trial._plan(len(rows) - n_held_out).n_steps,
             n_parameters=sum(p.numel() for p in trial.model_.parameters()),
             choices=trial.choices_,
         )
@@ -198,16 +209,24 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     ) -> Self:
         self._check_parameters()
         going_on = self.warm_start and hasattr(self, "model_")
-        array = self._check_X(X, reset=not going_on)
+        seen = None
+        given: np.ndarray | BatchSource
+        if X_seen is None:
+            given = self._check_rows(X, reset=not going_on)
+        else:  # pairs, which are looked up row by row
+            given = self._check_X(X, reset=not going_on)
+            seen = self._check_seen(X_seen, given)
         valid = None if X_val is None else self._check_X(X_val, reset=False, name="X_val")
-        seen = None if X_seen is None else self._check_seen(X_seen, array)
-        rows = {"X": array, "X_val": valid, "X_noisy": seen}
         with checkpoints_in(checkpoint_dir, checkpoint_every) as checkpoints:
             if not going_on:
                 drawn = self._new_seed()
                 kept = kept_seed(self, checkpoints)
                 self.seed_ = drawn if kept is None else kept
+            array = self._looked_at(
+                given, going_on=going_on, hold_out=valid is None, digest=checkpoints is not None
+            )
             if checkpoints is not None:
+                rows = {"X": array, "X_val": valid, "X_noisy": seen}
                 checkpoints.claim(run_of(self, rows, going_on=going_on))
             if going_on:
                 self._check_support(array, "X")
@@ -217,20 +236,19 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             objective, outcome = self._train(array, valid, seen, checkpoints)
         outcome.optimiser = None
         self._record(outcome, objective, first=not going_on)
-        self._after_fit(self._tensor(array, self._dtype))
+        self._after_fit(self._table(array))
         self._tell(outcome)
         return self
 
     def _train(
         self,
-        array: np.ndarray,
+        array: np.ndarray | Surveyed,
         valid: np.ndarray | None,
         seen: np.ndarray | None,
         checkpoints: Checkpoints | None,
     ) -> tuple[Objective, Outcome]:
-        x = self._tensor(array, self._dtype)
         context = {} if seen is None else {"seen": self._tensor(seen, self._dtype)}
-        x, x_valid, context, context_valid = self._hold_out(x, valid, context)
+        x, x_valid, context, context_valid = self._hold_out(array, valid, context)
         objective = self._objective()
         with seeded(self.seed_ + 1), progress_bar(type(self).__name__, self.verbose) as progress:
             outcome = train(
@@ -249,10 +267,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _new_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _after_fit(self, x: Tensor) -> None:
+    def _after_fit(self, x: Tensor | Streamed) -> None:
         """Keep what else the model needs of the training rows."""
 
-    def _build(self, array: np.ndarray, valid: np.ndarray | None = None) -> None:
+    def _build(self, array: np.ndarray | Surveyed, valid: np.ndarray | None = None) -> None:
         self.__dict__.pop("model_", None)
         self.choices_: dict[str, str] = {}
         self.history_: list[dict[str, float]] = []
@@ -261,16 +279,21 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._minimised = None
         network = self._network(array)
         self.event_shape_ = self.layout_.shape
-        self._dtype = training_dtype(array)
+        self._dtype = array.training_dtype if isinstance(array, Surveyed) else training_dtype(array)
         self._numpy_dtype = array.dtype.str
-        x = self._tensor(array, self._dtype)
-        statistics = Statistics.of(x)
+        x = self._table(array)
+        statistics = self._statistics(x)
         self._check_variation(statistics)
         likelihood = self._likelihood(array, statistics)
         self._check_support(array, "X", likelihood)
+        if isinstance(array, Surveyed) and isinstance(x, Streamed):
+            self.choices_["rows"] = (
+                f"{len(x)} rows are read in {len(array.bounds) - 1} blocks and shuffled in pools of {x.pool_rows} rows; "
+                f"{len(array.kept)} rows are held out, in memory"
+            )
         scale = self.scale if self.scale != "auto" else ("column" if likelihood.per_feature else "global")
         if scale == "column":
-            statistics = Statistics.of(x, scale="column")
+            statistics = self._statistics(x, scale="column")
         self._warn_of_units(statistics, likelihood)
         likelihood = likelihood.resolve(statistics)
         self._check_support(valid, "X_val", likelihood)
@@ -283,6 +306,12 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.n_components_ = self._n_features_out = self.n_components
         self.model_ = model.eval()
 
+    def _statistics(self, x: Tensor | Streamed, scale: str = "global") -> Statistics:
+        if isinstance(x, Tensor):
+            return Statistics.of(x, scale=scale)
+        assert isinstance(x.source, Surveyed)  # as _table makes it
+        return x.source.statistics(self.layout_, x.convert, scale)
+
     def _composed(self, model: LatentModel) -> LatentModel:
         """Return what is trained, made of a model that is not yet built."""
         return model
@@ -290,7 +319,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _place(self, model: LatentModel, sizes: Sizes) -> LatentModel:
         return model.build(sizes).to(device=self._device(), dtype=self._dtype)
 
-    def _network(self, array: np.ndarray) -> networks.Network:
+    def _network(self, array: np.ndarray | BatchSource) -> networks.Network:
         if isinstance(self.network, str) and self.network == "auto":
             self.layout_ = Layout.of(array.shape, self.channel_axis, self.input_shape, signals=False)
             network, self.choices_["network"] = choices.choose_network(self.layout_)
@@ -306,19 +335,25 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             )
         return network
 
-    def _likelihood(self, array: np.ndarray, statistics: Statistics) -> likelihoods.Likelihood:
+    def _likelihood(self, array: np.ndarray | Surveyed, statistics: Statistics) -> likelihoods.Likelihood:
         if isinstance(self.likelihood, str) and self.likelihood == "auto":
             likelihood, self.choices_["likelihood"] = choices.choose_likelihood(
                 array, self.layout_, statistics
             )
             return likelihood
+        return self._likelihood_named()
+
+    def _likelihood_named(self) -> likelihoods.Likelihood:
         return choices.part_named("likelihood", self.likelihood, likelihoods.BY_NAME, likelihoods.Likelihood)
 
     def _check_support(
-        self, array: np.ndarray | None, name: str, likelihood: likelihoods.Likelihood | None = None
+        self, array: np.ndarray | Surveyed | None, name: str, likelihood: likelihoods.Likelihood | None = None
     ) -> None:
-        """Refuse rows, as ``_check_X`` returns them, with values that p(x|z) cannot have; ``name`` is theirs."""
-        if array is None:
+        """Refuse rows, as ``_check_X`` returns them, with values that p(x|z) cannot have; ``name`` is theirs.
+
+        Those of a source have been checked when they were looked at.
+        """
+        if array is None or isinstance(array, Surveyed):
             return
         try:
             (likelihood or self.model_.likelihood).check(array, getattr(self, "feature_names_in_", None))
@@ -392,17 +427,30 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             return 0
         return min(max(1, round(self.validation_fraction * n_rows)), n_rows - 1)
 
+    def _held_out(self, rows: np.ndarray | BatchSource) -> np.ndarray:
+        """Return the sorted numbers of the rows that are held out, drawn by the seed."""
+        n_valid, is_source = self._n_held_out(len(rows)), isinstance(rows, BatchSource)
+        if is_source:
+            most = max(1, _MOST_HELD_OUT_VALUES // math.prod(rows.shape[1:]))
+            n_valid = min(n_valid, most, _MOST_HELD_OUT)
+        return draw_rows(len(rows), n_valid, self.seed_, sparingly=is_source)
+
     def _hold_out(
-        self, x: Tensor, valid: np.ndarray | None, context: dict[str, Tensor]
-    ) -> tuple[Tensor, Tensor | None, dict[str, Tensor], dict[str, Tensor]]:
+        self, array: np.ndarray | Surveyed, valid: np.ndarray | None, context: dict[str, Tensor]
+    ) -> tuple[Tensor | Streamed, Tensor | None, dict[str, Tensor], dict[str, Tensor]]:
+        x = self._table(array)
         if valid is not None:
             x_valid = self._tensor(valid, self._dtype)
             return x, x_valid, context, {"seen": x_valid} if context else {}
-        n_valid = self._n_held_out(len(x))
-        if n_valid == 0:
+        if isinstance(x, Streamed):
+            assert isinstance(array, Surveyed)
+            held_out = self._tensor(array.kept, self._dtype) if len(array.kept) else None
+            return Streamed(array.without(array.held_out), x.convert), held_out, {}, {}
+        rows = self._held_out(array)
+        if len(rows) == 0:
             return x, None, context, {}
-        order = torch.from_numpy(np.random.default_rng(self.seed_).permutation(len(x))).to(x.device)
-        held, kept = order[:n_valid].sort().values, order[n_valid:].sort().values
+        held = torch.from_numpy(rows).to(x.device)
+        kept = torch.from_numpy(np.delete(np.arange(len(x)), rows)).to(x.device)
         return (
             x[kept],
             x[held],
@@ -457,25 +505,25 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     # -- use -----------------------------------------------------------------------------------
 
-    def transform(self, X: ArrayLike) -> np.ndarray:
+    def transform(self, X: ArrayLike, *, out: str | os.PathLike[str] | None = None) -> np.ndarray:
         """Return the code of each row: for a VAE the mean of its posterior.
 
         Parameters
         ----------
         X : array of shape (n_rows, ...)
-            Rows of the shape that was fitted.
+            Rows of the shape that was fitted; also those of a source, which are read in blocks.
+        out : path-like, optional
+            A .npy file to write the codes to, block by block, whole or not at all.
 
         Returns
         -------
         array of shape (n_rows, n_components)
-            float64 for float64 rows, else float32.
+            float64 for float64 rows, else float32; with ``out`` that file, mapped.
         """
         check_is_fitted(self)
-        array = self._check_X(X, reset=False)
-        model, dtype = self._model_for(array.dtype)
-        return self._blockwise(lambda x: model.encode(x).mean, self._tensor(array, dtype))
+        return self._in_blocks(self._codes, self._check_rows(X, reset=False), out)
 
-    def inverse_transform(self, Z: ArrayLike) -> np.ndarray:
+    def inverse_transform(self, Z: ArrayLike, *, out: str | os.PathLike[str] | None = None) -> np.ndarray:
         """Return what the codes decode to, in X's shape, units and dtype.
 
         Whole-number data come back rounded to whole numbers; boolean data as probabilities.
@@ -484,13 +532,53 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         ----------
         Z : array of shape (n_rows, n_components)
             Codes.
+        out : path-like, optional
+            A .npy file to write to, as in :meth:`transform`.
         """
         check_is_fitted(self)
-        return self._to_user(self._decode(self._check_codes(Z)))
+        codes = source_of(Z, "Z")
+        if codes is None or is_small(codes):
+            return self._in_blocks(self._rows_of, self._check_codes(Z), out)
+        return self._in_blocks(lambda block: self._rows_of(self._check_codes(block)), codes, out, check=False)
 
-    def reconstruct(self, X: ArrayLike) -> np.ndarray:
-        """Return H(x) = D(E(x)) for each row, in X's shape, units and dtype."""
-        return self.inverse_transform(self.transform(X))
+    def reconstruct(self, X: ArrayLike, *, out: str | os.PathLike[str] | None = None) -> np.ndarray:
+        """Return H(x) = D(E(x)) for each row, in X's shape, units and dtype; ``out`` as in :meth:`transform`."""
+        check_is_fitted(self)
+        rows = self._check_rows(X, reset=False)
+        return self._in_blocks(lambda block: self._rows_of(self._codes(block)), rows, out)
+
+    def _codes(self, array: np.ndarray) -> np.ndarray:
+        model, dtype = self._model_for(array.dtype)
+        return self._blockwise(lambda x: model.encode(x).mean, self._tensor(array, dtype))
+
+    def _rows_of(self, codes: np.ndarray) -> np.ndarray:
+        return self._to_user(self._decode(codes))
+
+    def _in_blocks(
+        self,
+        function: Callable[[np.ndarray], np.ndarray],
+        rows: np.ndarray | BatchSource,
+        out: str | os.PathLike[str] | None,
+        *,
+        check: bool = True,
+    ) -> np.ndarray:
+        """Return a function of rows, which gives a row for each; those of a source, and to a file, block by block."""
+        if isinstance(rows, BatchSource):
+            found = (function(block) for block in self._checked_blocks(rows, check=check))
+        elif out is None:
+            return function(rows)
+        else:
+            size = self._rows_in_block()
+            found = (function(rows[i : i + size]) for i in range(0, len(rows), size))
+        return delivered(found, len(rows), out)
+
+    def _checked_blocks(self, source: BatchSource, *, check: bool = True) -> Iterator[np.ndarray]:
+        """Yield the blocks of a source that are not empty, after the checks of the values."""
+        for i, block in enumerate(source.blocks()):
+            if len(block):
+                with in_rows(int(source.bounds[i]), int(source.bounds[i + 1])):
+                    block = checked_block(self, block, "X") if check else block
+                yield block
 
     def interpolate(self, x0: ArrayLike, x1: ArrayLike, n: int = 10) -> np.ndarray:
         """Decode ``n`` codes on the straight line between the codes of two observations.
@@ -610,14 +698,61 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _check_X(self, X: ArrayLike, *, reset: bool, name: str = "X") -> np.ndarray:
         array = checked_array(self, X, reset=reset, name=name)
-        if not reset and tuple(array.shape[1:]) != self.row_shape_:
+        self._check_row_shape(array.shape[1:], reset=reset, name=name)
+        return array
+
+    def _check_row_shape(self, shape: tuple[int, ...], *, reset: bool, name: str) -> None:
+        if not reset and tuple(shape) != self.row_shape_:
             raise ValueError(
                 f"{name} must have rows of the shape {self.row_shape_} that {type(self).__name__} was fitted with, "
-                f"got {tuple(array.shape[1:])}."
+                f"got {tuple(shape)}."
             )
         if reset:
-            self.row_shape_ = tuple(array.shape[1:])
-        return array
+            self.row_shape_ = tuple(shape)
+
+    def _check_rows(self, X: ArrayLike, *, reset: bool) -> np.ndarray | BatchSource:
+        """Return X as an array, or as a source where it is one with more rows than are held in memory."""
+        source = source_of(X, "X")
+        if source is None:
+            return self._check_X(X, reset=reset)
+        if is_small(source) or not self._streams:
+            return self._check_X(whole(source, "X"), reset=reset)
+        checked_source(self, source, reset=reset, name="X")
+        self._check_row_shape(source.shape[1:], reset=reset, name="X")
+        return source
+
+    def _looked_at(
+        self,
+        rows: np.ndarray | BatchSource,
+        *,
+        going_on: bool = False,
+        hold_out: bool = False,
+        digest: bool = False,
+    ) -> np.ndarray | Surveyed:
+        """Return an array as it is, and a source after a pass over all its rows, which checks and measures them."""
+        if not isinstance(rows, BatchSource):
+            return rows
+        likelihood: likelihoods.Likelihood | None = None
+        if going_on:
+            likelihood = self.model_.likelihood
+        elif not (isinstance(self.likelihood, str) and self.likelihood == "auto"):
+            likelihood = self._likelihood_named()
+
+        def check(block: np.ndarray) -> np.ndarray:
+            block = checked_block(self, block, "X")
+            if likelihood is not None:
+                self._check_support(block, "X", likelihood)
+            return block
+
+        keep = self._held_out(rows) if hold_out else np.empty(0, np.int64)
+        return Surveyed(rows, check, keep=keep, digest=digest)
+
+    def _table(self, array: np.ndarray | Surveyed) -> Tensor | Streamed:
+        """Return rows as training sees them."""
+        if isinstance(array, Surveyed):
+            dtype = self._dtype
+            return Streamed(array, lambda block: self._tensor(block, dtype))
+        return self._tensor(array, self._dtype)
 
     def _check_seen(self, X_seen: ArrayLike, array: np.ndarray) -> np.ndarray:
         seen = self._check_X(X_seen, reset=False, name="X_noisy")

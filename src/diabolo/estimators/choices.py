@@ -11,6 +11,7 @@ from sklearn.base import clone
 
 from diabolo.contracts import Part, Statistics
 from diabolo.estimators.layout import Layout
+from diabolo.estimators.survey import Surveyed
 from diabolo.likelihoods import Bernoulli, Gaussian, Likelihood
 from diabolo.networks import MLP, Conv1d, Conv2d, Network
 
@@ -53,9 +54,11 @@ def choose_network(layout: Layout) -> tuple[Network, str]:
     return MLP(), f"network='mlp': {layout.kind}s of {' x '.join(map(str, sides))} are small"
 
 
-def choose_likelihood(x: np.ndarray, layout: Layout, statistics: Statistics) -> tuple[Likelihood, str]:
+def choose_likelihood(
+    x: np.ndarray | Surveyed, layout: Layout, statistics: Statistics
+) -> tuple[Likelihood, str]:
     """Pick a likelihood by the values, with the reason."""
-    if x.dtype == bool or bool(((x == 0) | (x == 1)).all()):
+    if x.is_binary if isinstance(x, Surveyed) else x.dtype == bool or bool(((x == 0) | (x == 1)).all()):
         return Bernoulli(), "likelihood='bernoulli': every value is 0 or 1"
     if layout.kind == "table":
         ranges = (statistics.high.double() - statistics.low.double()).numpy()

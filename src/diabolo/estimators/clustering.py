@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from diabolo import corruptions
-from diabolo.contracts import Objective, Part, Statistics
+from diabolo.contracts import BatchSource, Objective, Part
 from diabolo.corruptions import Corruption
 from diabolo.estimators.choices import part_named
 from diabolo.estimators.inputs import finite, flag, one_of, positive_integer
@@ -32,6 +32,7 @@ from diabolo.estimators.plan import FitPlan
 from diabolo.estimators.presets import PRESETS, Preset
 from diabolo.estimators.reconstructing import ReconstructingEstimator
 from diabolo.estimators.restarts import Restart, compared
+from diabolo.estimators.survey import Surveyed
 from diabolo.models import Clustered, LatentModel
 from diabolo.networks import DCEC, Network
 from diabolo.objectives import Clustering, Reconstruction
@@ -127,6 +128,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
     validation_fraction = 0.1
     n_iter_no_change = 1
 
+    _streams = False  # k-means and the targets look at all rows
     model_: Clustered
     labels_: np.ndarray
     restarts_: list[Restart]
@@ -362,7 +364,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
                 stacklevel=4,
             )
 
-    def _build(self, array: np.ndarray, valid: np.ndarray | None = None) -> None:
+    def _build(self, array: np.ndarray | Surveyed, valid: np.ndarray | None = None) -> None:
         for name in ("labels_", "restarts_"):
             self.__dict__.pop(name, None)
         if len(array) < self.n_clusters:
@@ -374,7 +376,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
             return
         # the literature's images, and with them gamma, are in units of the range of values
         self.choices_.pop("constant_columns", None)
-        statistics = Statistics.of(self._tensor(array, self._dtype))
+        statistics = self._statistics(self._table(array))
         low, high = statistics.low.min(), statistics.high.max()
         self.model_.start(
             replace(
@@ -384,7 +386,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
             )
         )
 
-    def _network(self, array: np.ndarray) -> Network:
+    def _network(self, array: np.ndarray | BatchSource) -> Network:
         network = super()._network(array)
         is_auto = isinstance(self.network, str) and self.network == "auto"
         sides = self.layout_.event[1:]

@@ -20,11 +20,12 @@ from diabolo.estimators.keeping import EVERY
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
 from diabolo.estimators.reconstructing import ReconstructingEstimator
+from diabolo.estimators.survey import Surveyed
 from diabolo.likelihoods import Likelihood
 from diabolo.measures import DenoisingRecord
 from diabolo.networks import Network
 from diabolo.posteriors import Deterministic
-from diabolo.training import seeded
+from diabolo.training import Streamed, seeded
 
 
 @documented
@@ -185,14 +186,19 @@ class DenoisingAutoEncoder(ReconstructingEstimator):
     def _restored(self, array: np.ndarray) -> np.ndarray:
         return self._decode(self.transform(array)).clip(*self._range)
 
-    def _build(self, array: np.ndarray, valid: np.ndarray | None = None) -> None:
+    def _build(self, array: np.ndarray | Surveyed, valid: np.ndarray | None = None) -> None:
         super()._build(array, valid)
         self._range = (math.inf, -math.inf)
 
-    def _after_fit(self, x: Tensor) -> None:
+    def _after_fit(self, x: Tensor | Streamed) -> None:
         super()._after_fit(x)
+        if isinstance(x, Tensor):
+            lowest, highest = float(x.min()), float(x.max())
+        else:
+            assert isinstance(x.source, Surveyed)
+            lowest, highest = x.source.range
         low, high = self._range  # of the rows before, which a model that goes on keeps
-        self._range = (min(low, float(x.min())), max(high, float(x.max())))
+        self._range = (min(low, lowest), max(high, highest))
 
     def _fitted_state(self) -> dict[str, Any]:
         return {**super()._fitted_state(), "_range": self._range}

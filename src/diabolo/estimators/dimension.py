@@ -19,6 +19,7 @@ from diabolo.contracts import Part
 from diabolo.estimators.inputs import finite
 from diabolo.estimators.keeping import EVERY
 from diabolo.estimators.reconstructing import ReconstructingEstimator
+from diabolo.estimators.survey import Surveyed
 from diabolo.measures import ErrorCurve
 from diabolo.models import LatentModel
 
@@ -27,6 +28,11 @@ class SizingEstimator(ReconstructingEstimator):
     """An auto-encoder that may find its own latent dimension."""
 
     target_error: float | None
+
+    @property
+    def _streams(self) -> bool:  # type: ignore[override]
+        return self.target_error is None  # or else rows are gone through for each dimension
+
     error_curve_: ErrorCurve
 
     def fit(
@@ -142,10 +148,9 @@ class SizingEstimator(ReconstructingEstimator):
 
     def _error_of(self, X: ArrayLike, X_val: ArrayLike | None) -> float:
         """Return the root mean squared error per value of the rows that judge the fit."""
-        x = self._tensor(self._check_X(X if X_val is None else X_val, reset=False), self._dtype)
-        if X_val is None:
-            rows, held_out, _, _ = self._hold_out(x, None, {})
-            x = rows if held_out is None else held_out
+        array = self._check_X(X if X_val is None else X_val, reset=False)
+        held_out = self._held_out(array) if X_val is None else ()
+        x = self._tensor(array[held_out] if len(held_out) else array, self._dtype)
         decoded = self._decode(self._blockwise(lambda rows: self.model_.encode(rows).mean, x))
         squares = self._squared_errors(self.layout_.from_model(x.cpu().numpy()), decoded)
         return math.sqrt(squares.mean())
@@ -178,7 +183,7 @@ class SizingEstimator(ReconstructingEstimator):
 
     # -- files ---------------------------------------------------------------------------------
 
-    def _build(self, array: np.ndarray, valid: np.ndarray | None = None) -> None:
+    def _build(self, array: np.ndarray | Surveyed, valid: np.ndarray | None = None) -> None:
         self.__dict__.pop("error_curve_", None)
         super()._build(array, valid)
 

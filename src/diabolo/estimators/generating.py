@@ -24,7 +24,7 @@ from diabolo.models import LatentModel
 from diabolo.networks import MLP
 from diabolo.posteriors import DiagonalGaussian
 from diabolo.priors import Prior
-from diabolo.training import seeded
+from diabolo.training import Streamed, seeded
 
 _BLOCK_CODES = 1 << 12
 
@@ -117,7 +117,7 @@ class GeneratingEstimator(LatentEstimator):
         sizes = Sizes(self.layout_.event, self.n_components_)
         return part.build(sizes).to(device=self._device(), dtype=self._dtype)
 
-    def _after_fit(self, x: Tensor) -> None:
+    def _after_fit(self, x: Tensor | Streamed) -> None:
         self.__dict__.pop("ex_post_prior_", None)
         super()._after_fit(x)
 

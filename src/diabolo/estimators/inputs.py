@@ -13,6 +13,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset
 
+from diabolo.contracts import BatchSource
 from diabolo.estimators.sources import from_tensor, source_of, whole
 
 DTYPES = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
@@ -37,6 +38,38 @@ def checked_array(estimator: Any, X: ArrayLike, *, reset: bool, name: str) -> np
         )
         if reset:
             estimator.n_features_in_ = math.prod(array.shape[1:])
+    return _real(array, name)
+
+
+def checked_source(estimator: Any, source: BatchSource, *, reset: bool, name: str) -> BatchSource:
+    """Return a source after the checks that need no row of it; ``reset`` learns the columns."""
+    if np.dtype(source.dtype).kind not in "fiub":
+        raise ValueError(f"{name} must hold real numbers, got the dtype {source.dtype}.")
+    names = source.feature_names
+    if reset:
+        estimator.n_features_in_ = math.prod(source.shape[1:])
+        estimator.__dict__.pop("feature_names_in_", None)
+        if names is not None:
+            estimator.feature_names_in_ = np.asarray(names, dtype=object)
+        return source
+    known = getattr(estimator, "feature_names_in_", None)
+    if known is not None and names is not None and list(known) != list(names):
+        raise ValueError(
+            f"The feature names should match those that were passed during fit, in their order: {list(known)}, got "
+            f"{list(names)} for {name}."
+        )
+    return source
+
+
+def checked_block(estimator: Any, block: np.ndarray, name: str) -> np.ndarray:
+    """Return a block of the rows of a source, after the same checks of its values as :func:`checked_array`."""
+    array = check_array(
+        block, allow_nd=True, dtype="numeric", estimator=estimator, input_name=name, order="C"
+    )
+    return _real(array, name)
+
+
+def _real(array: np.ndarray, name: str) -> np.ndarray:
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} must hold real numbers, got the dtype {array.dtype}.")
     return array.astype(usual_dtype(array.dtype), copy=False)
@@ -58,7 +91,7 @@ def from_torch(X: Any, name: str) -> Any:
     """
     source = source_of(X, name)
     if source is not None:
-        return whole(source)
+        return whole(source, name)
     if isinstance(X, Dataset):
         return np.empty((0, 1))
     return from_tensor(X, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import numbers
 import os
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import nn
 
 from diabolo.estimators.inputs import finite
 from diabolo.estimators.specs import to_spec
+from diabolo.estimators.survey import Surveyed
 from diabolo.training import Checkpoints
 
 #: Seconds between two checkpoints.
@@ -43,15 +45,17 @@ def kept_seed(estimator: Any, checkpoints: Checkpoints | None) -> int | None:
     return run.get("seed")
 
 
-def run_of(estimator: Any, rows: dict[str, np.ndarray | None], *, going_on: bool) -> dict[str, Any]:
+def run_of(
+    estimator: Any, rows: Mapping[str, np.ndarray | Surveyed | None], *, going_on: bool
+) -> dict[str, Any]:
     """Return what makes a fit the same fit: parameters, seed, rows, and the weights that it goes on from.
 
     Parameters
     ----------
     estimator : estimator
         With its seed drawn.
-    rows : dict
-        Arrays by the name of the argument of ``fit``.
+    rows : mapping
+        Arrays, or sources after their survey, by the name of the argument of ``fit``.
     going_on : bool
         Whether the fit goes on from the weights of the one before.
     """
@@ -70,7 +74,9 @@ def run_of(estimator: Any, rows: dict[str, np.ndarray | None], *, going_on: bool
     return run
 
 
-def _digest(array: np.ndarray) -> str:
+def _digest(array: np.ndarray | Surveyed) -> str:
+    if isinstance(array, Surveyed):
+        return array.digest
     digest = hashlib.blake2b(f"{array.dtype.str} {array.shape}".encode(), digest_size=16)
     digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return f"{'x'.join(map(str, array.shape))} {digest.hexdigest()}"

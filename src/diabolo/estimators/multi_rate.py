@@ -22,6 +22,7 @@ from diabolo.networks import Network
 from diabolo.objectives import MultiRateELBO
 from diabolo.posteriors import Posterior
 from diabolo.priors import Prior
+from diabolo.training import Streamed
 
 _NOTE = """
 
@@ -201,7 +202,7 @@ class MultiRateVAE(VAE):
     def _composed(self, model: LatentModel) -> MultiRate:
         return MultiRate(model, self.beta_range)
 
-    def _after_fit(self, x: Tensor) -> None:
+    def _after_fit(self, x: Tensor | Streamed) -> None:
         vae = self.at()
         vae._after_fit(x)
         self._aggregate, self.choices_ = vae._aggregate, vae.choices_

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -237,8 +238,11 @@ class ScoringEstimator(GeneratingEstimator):
     @torch.inference_mode()
     def _parameters(self, model: LatentModel, x: Tensor) -> Tensor:
         """Return the flat row of parameters of each q(z|x)."""
-        head = model.posterior.head
-        return torch.cat([head(model.features(block)) for block in x.split(self._rows_in_block())])
+        return self._parameters_of(model, x.split(self._rows_in_block()))
+
+    @torch.inference_mode()
+    def _parameters_of(self, model: LatentModel, blocks: Iterable[Tensor]) -> Tensor:
+        return torch.cat([model.posterior.head(model.features(block)) for block in blocks])
 
 
 def _learns_its_scale(likelihood: Any) -> bool:

@@ -20,7 +20,7 @@ from torch.utils.data import (
 
 from diabolo.contracts import BatchSource
 from diabolo.contracts.source import BLOCK_BYTES, even_bounds
-from diabolo.data import ArraySource
+from diabolo.data import ArraySource, memory_bytes
 from diabolo.training import seeded, streamed
 
 _SHUFFLING = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
@@ -66,8 +66,14 @@ def is_small(source: BatchSource) -> bool:
     return math.prod(source.shape) * max(4, source.dtype.itemsize) <= streamed.POOL_BYTES
 
 
-def whole(source: BatchSource) -> np.ndarray:
-    """Return all rows in one array."""
+def whole(source: BatchSource, name: str) -> np.ndarray:
+    """Return all rows in one array, or refuse where they would fill more than half of the memory."""
+    size, memory = math.prod(source.shape) * source.dtype.itemsize, memory_bytes()
+    if size > memory / 2:
+        raise ValueError(
+            f"{name} must fit in memory here, where all rows are needed at once, and its {len(source)} rows take "
+            f"{size / 2**30:.3g} of {memory / 2**30:.3g} GiB: give some of them, such as the first 10000."
+        )
     if isinstance(source, ArraySource):
         return np.asarray(source.array)
     return np.concatenate(list(source.blocks()))

@@ -13,6 +13,7 @@ from torch import Tensor
 from diabolo.contracts import Objective, Part, Schedule, Statistics
 from diabolo.estimators.diagnosing import DiagnosingEstimator
 from diabolo.estimators.inputs import finite, one_of
+from diabolo.estimators.survey import Surveyed
 from diabolo.likelihoods import Categorical, Likelihood
 from diabolo.measures import Target, TargetWarning
 from diabolo.models import LatentModel
@@ -70,12 +71,12 @@ class SteeringEstimator(DiagnosingEstimator):
             initial=getattr(self, "beta_", 1.0),
         )
 
-    def _build(self, array: np.ndarray, valid: np.ndarray | None = None) -> None:
+    def _build(self, array: np.ndarray | Surveyed, valid: np.ndarray | None = None) -> None:
         for name in ("beta_", "target_"):
             self.__dict__.pop(name, None)
         super()._build(array, valid)
 
-    def _likelihood(self, array: np.ndarray, statistics: Statistics) -> Likelihood:
+    def _likelihood(self, array: np.ndarray | Surveyed, statistics: Statistics) -> Likelihood:
         likelihood = super()._likelihood(array, statistics)
         if isinstance(likelihood, Categorical) and self.target_distortion and self.target_unit != "nats":
             raise ValueError(

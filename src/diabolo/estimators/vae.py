@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from diabolo import posteriors, priors
 from diabolo.contracts import Objective, Part, Schedule
+from diabolo.data import draw_rows
 from diabolo.estimators.base import Effort
 from diabolo.estimators.choices import part_named
 from diabolo.estimators.generating import Latent, Observation
@@ -26,7 +28,7 @@ from diabolo.networks import Network
 from diabolo.objectives import ELBO
 from diabolo.posteriors import Posterior
 from diabolo.priors import Prior
-from diabolo.training import seeded
+from diabolo.training import Streamed, seeded
 
 
 @dataclass(frozen=True)
@@ -276,15 +278,18 @@ class VAE(SteeringEstimator):
     def _codes_to_fit(self, X: ArrayLike) -> np.ndarray:
         return self.sample_codes(X)[0]
 
-    def _after_fit(self, x: Tensor) -> None:
+    def _after_fit(self, x: Tensor | Streamed) -> None:
         super()._after_fit(x)
         if len(x) > self.aggregate_rows:
-            order = np.random.default_rng(self.seed_).permutation(len(x))[: self.aggregate_rows]
-            x = x[torch.from_numpy(np.sort(order)).to(x.device)]
+            rows = draw_rows(len(x), self.aggregate_rows, self.seed_, sparingly=isinstance(x, Streamed))
             self.choices_["aggregate"] = (
-                f"the aggregated posterior keeps {len(x)} of the training rows, drawn by seed"
+                f"the aggregated posterior keeps {len(rows)} of the training rows, drawn by seed"
             )
-        self._aggregate = self._parameters(self.model_, x).clone()
+            numbers = torch.from_numpy(rows).split(self._rows_in_block())
+            blocks: Iterable[Tensor] = (x[part] for part in numbers)
+        else:
+            blocks = x.split(self._rows_in_block())
+        self._aggregate = self._parameters_of(self.model_, blocks).clone()
 
     # -- files ---------------------------------------------------------------------------------
 

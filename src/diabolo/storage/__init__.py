@@ -1,5 +1,6 @@
 """Bytes on disk: whole or not at all, checked when read, never pickled."""
 
+from .array_file import write_npy
 from .atomic import write_atomic
 from .generations import Generations
 from .lock import FolderLock
@@ -18,4 +19,5 @@ __all__ = [
     "write_csv",
     "write_json",
     "write_model",
+    "write_npy",
 ]

@@ -7,6 +7,7 @@ from diabolo.training.progress import progress_bar
 from diabolo.training.schedules import warm_up_cosine
 from diabolo.training.seeding import seeded
 from diabolo.training.signals import InterruptedWarning
+from diabolo.training.streamed import Streamed
 
 __all__ = [
     "CheckpointWarning",
@@ -15,6 +16,7 @@ __all__ = [
     "InterruptedWarning",
     "Outcome",
     "Plan",
+    "Streamed",
     "mean_terms",
     "progress_bar",
     "seeded",

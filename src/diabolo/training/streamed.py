@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,12 @@ class Streamed:
     def __len__(self) -> int:
         return len(self.source)
 
+    def split(self, n_rows: int) -> Iterator[Tensor]:
+        """Yield all rows in their order, at most ``n_rows`` at a time; no more than a block is held."""
+        for block in self.source.blocks():
+            for start in range(0, len(block), n_rows):
+                yield self.convert(block[start : start + n_rows])
+
     # -- order ---------------------------------------------------------------------------------
 
     def order(self) -> Any:
@@ -116,7 +122,8 @@ class Streamed:
         self._place[:] = -1
         if len(self._held) < n_rows:
             del self._held  # before the new one is made
-            self._held = np.empty((n_rows, *self.source.shape[1:]), self.source.dtype)
+            most = max(n_rows, min(self.pool_rows, len(self.source)))
+            self._held = np.empty((most, *self.source.shape[1:]), self.source.dtype)
         start = 0
         for i, size in zip(pool, sizes, strict=True):
             self._held[start : start + size] = self.source.block(int(i))
