@@ -30,6 +30,11 @@ class Items(Dataset):
         return self.items[i]
 
 
+class Endless(Dataset):
+    def __getitem__(self, i):
+        return X[i % len(X)]
+
+
 class Stream(IterableDataset):
     def __iter__(self):
         return iter(X)
@@ -42,6 +47,7 @@ WAYS = {
     "strided tensor": torch.from_numpy(X.transpose(2, 1, 0).copy()).permute(2, 1, 0),
     "tensors with labels": TensorDataset(torch.from_numpy(X), torch.arange(60)),
     "arrays": Items(list(X)),
+    "arrays one after another": Stream(),
     "lists with labels": Items([[x, 3] for x in X]),
     "tensors with gradients": Items([torch.from_numpy(x).requires_grad_() for x in X]),
     "parts": ConcatDataset(
@@ -127,7 +133,7 @@ def test_types_of_numbers(dtype, codes):
             Items([X[0], X[1], X[2][:7], X[3]]),
             r"X must have items of one shape, but item 0 has \(8, 8\) and item 2 has \(7, 8\)",
         ),
-        (Stream(), "X must be a Dataset with a length and numbered items.*got a Stream.*numpy.stack"),
+        (Endless(), "X must be a Dataset with a length and numbered items.*got a Endless.*numpy.stack"),
         (Items([{"x": X[0]}, {"x": X[1]}]), "X must have items that are arrays or tensors.*got a dict"),
         (Items([]), "0 sample"),
         (Items(["a", "b"]), "Expected 2D array|bytes/strings"),

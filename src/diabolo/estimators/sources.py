@@ -138,7 +138,7 @@ class IterableSource(BatchSource):
         name: str = "X",
         blocks_of: Callable[[Iterable[Any], str], Iterator[np.ndarray]] | None = None,
     ) -> None:
-        if iter(blocks) is blocks:
+        if isinstance(blocks, Iterator):
             raise TypeError(
                 f"{name} must give its rows more than once, and a {type(blocks).__name__} is spent after one pass: give "
                 "an object whose __iter__ begins anew (a class, an IterableDataset), or an array, as in "

@@ -134,4 +134,5 @@ def in_rows(start: int, stop: int) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"{error} (Met in rows {start} to {stop - 1}.)") from None
+        first, line, rest = str(error).partition("\n")
+        raise ValueError(f"{first} (Met in rows {start} to {stop - 1}.){line}{rest}") from None
