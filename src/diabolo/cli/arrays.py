@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .errors import UsageError
 from .show import Show
+from .source import in_blocks
 from .tiles import write_tiles
 
 if TYPE_CHECKING:
     import numpy as np
 
+_PREVIEWED = 5
 _FORMATS = {"f2": "%.5g", "f4": "%.9g", "f8": "%.17g"}  # digits that give back the same bits
 
 
@@ -67,6 +70,25 @@ def deliver(
         return
     write_array(out, array, name=name, columns=columns, labels=labels, layout=layout)
     show.result(f"wrote {out}: {title}", {**facts, "out": str(out)}, brief=str(out))
+
+
+def deliver_from(
+    method: Callable[..., np.ndarray], X: Any, *, out: Path | None, show: Show, what: str, **how: Any
+) -> None:
+    """Deliver what a method makes of rows; of rows that are read in blocks to a .npy file, or the first ones."""
+    if not in_blocks(X):
+        deliver(method(X), out=out, show=show, what=what, **how)
+    elif out is None:
+        import numpy as np
+
+        first = method(X.take(np.arange(min(_PREVIEWED, len(X)))))
+        deliver(first, out=None, show=show, what=f"{what}, the first {len(first)} of {len(X)}", **how)
+    elif out.suffix.lower() != ".npy":
+        raise UsageError(f"--out must end in .npy for rows that are read in blocks, got {out}")
+    else:
+        made = method(X, out=out)
+        facts = {"what": what, "shape": made.shape, "dtype": str(made.dtype), "out": str(out)}
+        show.result(f"wrote {out}: {what}: {made.dtype} {made.shape}", facts, brief=str(out))
 
 
 def write_array(

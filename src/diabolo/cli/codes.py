@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from .arrays import check_out, deliver
+from .arrays import check_out, deliver_from
 from .run import open_run
 from .show import Show
 from .source import Reading, read
@@ -52,10 +52,10 @@ def encode(
     opened = open_run(run)
     estimator = opened.load(beta)
     data = opened.rows(source, reading, estimator.row_shape_)
-    codes = estimator.transform(data.X)
     columns = [str(name) for name in estimator.get_feature_names_out()]
     what = f"codes of {data.name}"
-    deliver(codes, name="Z", what=what, out=path, show=show, columns=columns, labels=data.y)
+    how: dict[str, Any] = {"name": "Z", "columns": columns, "labels": data.y}
+    deliver_from(estimator.transform, data.X, out=path, show=show, what=what, **how)
 
 
 def decode(
@@ -73,6 +73,5 @@ def decode(
     estimator = opened.load(beta)
     path = check_out(out, images=estimator.layout_.kind == "image")
     Z = read(codes, Reading(key=key)).X
-    rows = estimator.inverse_transform(Z)
-    names = opened.config.get("feature_names")
-    deliver(rows, name="X", what="decoded rows", out=path, show=show, columns=names, layout=estimator.layout_)
+    how = {"name": "X", "columns": opened.config.get("feature_names"), "layout": estimator.layout_}
+    deliver_from(estimator.inverse_transform, Z, out=path, show=show, what="decoded rows", **how)

@@ -14,7 +14,7 @@ from .models import make
 from .options import DEFAULT_MODEL, DEFAULTS, values, with_options
 from .run import new_folder
 from .show import Show
-from .source import Reading, Rows, gather
+from .source import Reading, Rows, gather, settled
 from .summary import plan_facts, plan_text, run_facts, run_text
 from .training import effective, measure, save, train
 
@@ -97,6 +97,7 @@ def fit(
         )
     if noisy is not None and test is not None:
         raise errors.UsageError("--test and --noisy do not go together: a tenth of the pairs is held out")
+    reading = settled(source, reading)
     rows = gather(source, reading, test=test, noisy=noisy, seed=_seed(options))
     if "channel_axis" not in options and rows.data.channel_axis != "auto":
         estimator.set_params(channel_axis=rows.data.channel_axis)

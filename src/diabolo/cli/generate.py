@@ -11,7 +11,7 @@ from .codes import Beta, ImageOut, Input, Latent, RunName
 from .errors import UsageError
 from .run import open_run
 from .show import Show
-from .source import Reading
+from .source import Reading, row_of
 
 Number = Annotated[int, Parameter(name=("-n", "--number"), help="How many.")]
 
@@ -109,7 +109,7 @@ def interpolate(
             raise UsageError(
                 f"--rows must lie between 0 and {len(data.X) - 1}, the last row of {source}, got {row}"
             )
-    points = estimator.interpolate(data.X[ends[0]], data.X[ends[1]], n)
+    points = estimator.interpolate(*(row_of(data.X, row) for row in ends), n)
     what = f"line from row {ends[0]} to row {ends[1]} of {data.name}"
     deliver(points, name="X", what=what, out=path, show=show, columns=data.feature_names, layout=layout)
 

@@ -9,7 +9,10 @@ from typing import Any
 
 from .errors import UsageError
 from .run import REPORT
-from .source import Rows
+from .source import Rows, some
+
+#: Rows to learn from that a report looks at, of those that are read in blocks.
+_SHOWN = 5000
 
 
 def drawn(folder: Path, draw: Callable[[Path], None], saved: str) -> bool:
@@ -48,7 +51,7 @@ def write(path: Path, estimator: Any, rows: Rows, record: Any) -> None:
     _writer()(
         path,
         estimator,
-        rows.train,
+        some(rows.train, _SHOWN),
         rows.test,
         metrics=record.as_dict(),
         title=f"{type(estimator).__name__} of {rows.data.name}",

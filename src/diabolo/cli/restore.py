@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .arrays import check_out, deliver
+from .arrays import check_out, deliver_from
 from .codes import Beta, ImageOut, Input, RunName
 from .errors import UsageError
 from .run import Run, open_run
@@ -62,8 +62,9 @@ def _through(
     layout = estimator.layout_
     path = check_out(out, images=layout.kind == "image")
     data = opened.rows(source, reading, estimator.row_shape_)
-    deliver(
-        method(data.X),
+    deliver_from(
+        method,
+        data.X,
         name="X",
         what=f"{what} {data.name}",
         out=path,

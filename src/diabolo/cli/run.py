@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
-from .source import Reading, Rows, gather, read, whole
+from .source import Reading, Rows, gather, in_blocks, read, whole
 
 if TYPE_CHECKING:
     from diabolo.data import Dataset
@@ -62,7 +62,12 @@ class Run:
             reading = replace(reading, frame_length=known["frame_length"])
         data = read(source, reading)
         self._check_names(data)
-        if data.X.shape[1:] != shape and data.X.ndim == 2 and data.X.shape[1] == math.prod(shape):
+        if (
+            data.X.shape[1:] != shape
+            and not in_blocks(data.X)
+            and data.X.ndim == 2
+            and data.X.shape[1] == math.prod(shape)
+        ):
             return replace(data, X=data.X.reshape(-1, *shape), feature_names=None)
         return data
 

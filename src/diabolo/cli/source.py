@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 READING = Group("Reading", sort_key=8)
 _HELD_OUT = 0.1
+#: Share of the memory above which rows are read in blocks; most rows, and values of them, to measure on then.
+_SHARE, _MOST_TO_MEASURE, _MOST_VALUES = 0.25, 10_000, 1 << 24
+_OTHER_SHAPE = "the rows of --test must have the shape of the others, {own}, got {got} in {test}"
 _FEWEST_TO_SPLIT = 20
 
 
@@ -34,6 +38,14 @@ class Reading:
         int | None, Parameter(group=READING, help="Samples in each of the frames that sound is cut into.")
     ] = None
 
+    stream: Annotated[
+        bool | None,
+        Parameter(
+            group=READING,
+            help="Read rows in blocks and never hold them all; by default where they would take a quarter of the memory.",
+        ),
+    ] = None
+
     def options(self) -> dict[str, Any]:
         """Return what was given."""
         return {name: value for name, value in asdict(self).items() if value is not None}
@@ -48,7 +60,7 @@ class Rows:
     data : Dataset
         What was read; ``train`` are some or all of its rows.
     train, test : arrays of shape (n, ...)
-        Rows to learn from, rows to measure on.
+        Rows to learn from, which may be a source that is read in blocks, and rows to measure on.
     said : str
         Which rows ``test`` are, for a person.
     train_noisy, test_noisy : arrays or None
@@ -58,7 +70,7 @@ class Rows:
     """
 
     data: Dataset
-    train: np.ndarray
+    train: Any
     test: np.ndarray
     said: str
     train_noisy: np.ndarray | None = None
@@ -67,10 +79,32 @@ class Rows:
 
 
 def read(source: str, reading: Reading) -> Dataset:
-    """Return the data set of a path or a name."""
-    from diabolo.data import load_data
+    """Return the data set of a path or a name, with an array or with a source of rows that are read in blocks."""
+    from diabolo.data import load_data, open_data
 
-    return load_data(source, **reading.options())
+    options = settled(source, reading).options()
+    if not options.pop("stream", False):
+        return load_data(source, **options)
+    if options:
+        raise UsageError(
+            f"--stream reads rows as they are stored: drop --{next(iter(options)).replace('_', '-')}"
+        )
+    return open_data(source)
+
+
+def settled(source: str, reading: Reading) -> Reading:
+    """Return how to read a source with ``stream`` decided: the same on every machine from then on."""
+    from diabolo.data import can_open, memory_bytes, open_data
+
+    if reading.stream is not None or not can_open(source):
+        return reading
+    path = Path(source).expanduser()
+    if path.suffix.lower() == ".csv":
+        size = path.stat().st_size
+    else:
+        rows = open_data(path).X
+        size = math.prod(rows.shape) * max(4, rows.dtype.itemsize)
+    return replace(reading, stream=True) if size > _SHARE * memory_bytes() else reading
 
 
 def gather(
@@ -81,6 +115,12 @@ def gather(
 
     data = read(source, reading)
     X = data.X
+    if in_blocks(X):
+        if noisy is not None:
+            raise UsageError(
+                "--noisy looks up pairs of rows, which must be in memory: drop it, or use --no-stream"
+            )
+        return _gathered(source, data, reading, test, seed)
     seen = None if noisy is None else read(noisy, beside(noisy, reading)).X
     if seen is not None and seen.shape != X.shape:
         raise UsageError(
@@ -90,9 +130,7 @@ def gather(
     if other is not None:
         held = other.X
         if held.shape[1:] != X.shape[1:]:
-            raise UsageError(
-                f"the rows of --test must have the shape of the others, {X.shape[1:]}, got {held.shape[1:]} in {test}"
-            )
+            raise UsageError(_OTHER_SHAPE.format(own=X.shape[1:], got=held.shape[1:], test=test))
         said = f"all {len(held)} rows of {test or f'{source}, subset test'}"
         return Rows(data, X, held, said, test_labels=other.y)
     n = len(X)
@@ -116,6 +154,49 @@ def gather(
     )
 
 
+def in_blocks(X: Any) -> bool:
+    """Whether rows are read in blocks, and are no array."""
+    return hasattr(X, "bounds")
+
+
+def row_of(X: Any, number: int) -> np.ndarray:
+    """Return one row of an array or of a source, counted from the end if the number is negative."""
+    import numpy as np
+
+    return X.take(np.array([number % len(X)]))[0] if in_blocks(X) else X[number]
+
+
+def some(X: Any, n: int) -> np.ndarray:
+    """Return at most ``n`` rows, evenly spaced, of a source; an array as it is."""
+    import numpy as np
+
+    if not in_blocks(X):
+        return X
+    return X.take(np.unique(np.linspace(0, len(X) - 1, min(n, len(X))).astype(np.int64)))
+
+
+def _gathered(source: str, data: Dataset, reading: Reading, test: str | None, seed: int) -> Rows:
+    """Return a source to learn from, and rows in memory to measure on."""
+    from diabolo.data import draw_rows
+
+    X = data.X
+    most = max(1, min(_MOST_TO_MEASURE, _MOST_VALUES // math.prod(X.shape[1:])))
+    if test is not None:
+        held = read(test, beside(test, reading)).X
+        if held.shape[1:] != X.shape[1:]:
+            raise UsageError(_OTHER_SHAPE.format(own=X.shape[1:], got=held.shape[1:], test=test))
+        if not in_blocks(held) or len(held) <= most:
+            return Rows(data, X, some(held, most), f"all {len(held)} rows of {test}")
+        rows = draw_rows(len(held), most, seed, sparingly=True)
+        return Rows(
+            data, X, held.take(rows), f"{most} rows of the {len(held)} of {test}, drawn by seed {seed}"
+        )
+    n, n_test = len(X), min(round(_HELD_OUT * len(X)), most)
+    rows = draw_rows(n, n_test, seed, sparingly=True)
+    said = f"{n_test} rows of {n}, held out before training, drawn by seed {seed}"
+    return Rows(data, X.without(rows), X.take(rows), said)
+
+
 def whole(data: Dataset, labels: np.ndarray | None = None) -> Rows:
     """Return all rows, to learn from and to look at; labels of the source stand in where none are given."""
     known = data.y if labels is None else labels
@@ -125,7 +206,9 @@ def whole(data: Dataset, labels: np.ndarray | None = None) -> Rows:
 
 def beside(path: str, reading: Reading) -> Reading:
     """Return how to read a file that goes with the source, which may be of another kind."""
-    return replace(reading, subset=None, key=reading.key if path.lower().endswith(".npz") else None)
+    return replace(
+        reading, subset=None, stream=None, key=reading.key if path.lower().endswith(".npz") else None
+    )
 
 
 def _test_set(source: str, reading: Reading, test: str | None) -> Dataset | None:

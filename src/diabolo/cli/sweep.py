@@ -18,7 +18,7 @@ from .models import make
 from .options import DEFAULT_MODEL, DEFAULTS, values, with_options
 from .run import CHECKPOINTS, CONFIG, FILES, METRICS, MODEL, new_folder, open_run
 from .show import Show, as_json
-from .source import Reading, Rows, gather
+from .source import Reading, Rows, gather, settled
 from .summary import indented
 from .training import effective, measure, save, train
 
@@ -73,6 +73,7 @@ def sweep(
     options = {**DEFAULTS, **values(given)}
     estimator, _ = make(model, options)
     check_grid(betas, estimator)
+    reading = settled(source, reading)
     rows = gather(source, reading, test=test, seed=options["random_state"])
     if "channel_axis" not in options and rows.data.channel_axis != "auto":
         estimator.set_params(channel_axis=rows.data.channel_axis)

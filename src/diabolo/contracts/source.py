@@ -81,6 +81,7 @@ class BatchSource(ABC):
 class _Without(BatchSource):
     def __init__(self, source: BatchSource, rows: np.ndarray) -> None:
         self.source, self.rows = source, rows
+        self._shifted = rows - np.arange(len(rows))
         self._cuts = np.searchsorted(rows, source.bounds)
         self.shape = (len(source) - len(rows), *source.shape[1:])
         self.dtype, self.feature_names, self.sequential = (
@@ -94,6 +95,9 @@ class _Without(BatchSource):
         own = self.rows[self._cuts[i] : self._cuts[i + 1]] - self.source.bounds[i]
         block = self.source.block(i)
         return np.delete(block, own, axis=0) if len(own) else block
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        return self.source.take(rows + np.searchsorted(self._shifted, rows, side="right"))
 
 
 def even_bounds(shape: tuple[int, ...], dtype: np.dtype, block_bytes: int = BLOCK_BYTES) -> np.ndarray:

@@ -39,6 +39,12 @@ class ArraySource(BatchSource):
         """Read a block into memory of its own."""
         return np.array(self.array[self.bounds[i] : self.bounds[i + 1]], self.dtype, order="C")
 
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows by their sorted numbers; of an array of NumPy no others are read."""
+        if isinstance(self.array, np.ndarray):
+            return np.asarray(self.array[rows], self.dtype)
+        return super().take(rows)
+
 
 def map_npy(path: Path) -> ArraySource:
     """Open the array of a .npy file without reading it.

@@ -141,14 +141,15 @@ class DenoisingAutoEncoder(ReconstructingEstimator):
             X, X_val=X_val, X_seen=X_noisy, checkpoint_dir=checkpoint_dir, checkpoint_every=checkpoint_every
         )
 
-    def denoise(self, X: ArrayLike) -> np.ndarray:
+    def denoise(self, X: ArrayLike, *, out: str | os.PathLike[str] | None = None) -> np.ndarray:
         """Return H(x~) for noisy rows, in X's shape and units, within the range of the training rows.
 
-        The range is that of the whole training array: pixels in [0, 1] stay in [0, 1].
+        The range is that of the whole training array: pixels in [0, 1] stay in [0, 1]. ``out`` as in
+        :meth:`transform`.
         """
         check_is_fitted(self)
-        array = self._check_X(X, reset=False)
-        return self._to_user(self._restored(array))
+        rows = self._check_rows(X, reset=False)
+        return self._in_blocks(lambda block: self._to_user(self._restored(block)), rows, out)
 
     def evaluate(
         self, X: ArrayLike, *, X_noisy: ArrayLike | None = None, random_state: int = 0
@@ -184,7 +185,7 @@ class DenoisingAutoEncoder(ReconstructingEstimator):
         return self.layout_.from_model(noisy.cpu().numpy())
 
     def _restored(self, array: np.ndarray) -> np.ndarray:
-        return self._decode(self.transform(array)).clip(*self._range)
+        return self._decode(self._codes(array)).clip(*self._range)
 
     def _build(self, array: np.ndarray | Surveyed, valid: np.ndarray | None = None) -> None:
         super()._build(array, valid)

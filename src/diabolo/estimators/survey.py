@@ -101,6 +101,10 @@ class Surveyed(BatchSource):
         """Return a block, which has been checked before."""
         return self.source.block(i)
 
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows by their sorted numbers."""
+        return self.source.take(rows).astype(self.dtype, copy=False)
+
     @property
     def range(self) -> tuple[float, float]:
         """Smallest and largest value."""
