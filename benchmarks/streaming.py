@@ -1,0 +1,150 @@
+"""Rows that are read in blocks: whether the loss is that of rows in memory, and how much memory they take.
+
+    DIABOLO_DATA=folder python -m benchmarks.streaming                # every row, seed by seed
+    python -m benchmarks.streaming --rows GB --folder /large/disk     # the row about memory writes a file of 20 GB
+
+MNIST is sorted by its labels, which is the worst order that it can lie in, and cut into blocks; contenders differ in how
+many of them are shuffled together. Peak memory is the largest RssAnon in /proc/PID/status of a process of its own that
+fits and transforms a mapped file: pages of the file itself, which the system takes back at will, do not count.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.ledger import Ledger, Row
+from diabolo import VAE
+from diabolo.contracts.source import even_bounds
+from diabolo.data import ArraySource, load_data
+from diabolo.networks import MLP
+from diabolo.training import streamed
+
+N_BLOCKS, ROW_BYTES = 256, 4 * 784
+FOLDER = Path(tempfile.gettempdir())
+
+
+class InOrder(ArraySource):
+    """Blocks of an array that come one after another."""
+
+    sequential = True
+
+
+def shuffling(seed: int) -> dict[str, Any]:
+    """Test -ELBO (cross-entropy of grey values) on MNIST of the same VAE, from rows in memory and from blocks of rows sorted by label."""
+    train, test = (load_data("mnist", subset=subset) for subset in ("train", "test"))
+    assert train.y is not None
+    X = train.X[np.argsort(train.y, kind="stable")]
+    rows_in_block = -(-len(X) // N_BLOCKS)
+
+    def loss(source: Any, pool: int | None) -> float:
+        vae = VAE(10, network=MLP((200,)), likelihood="bernoulli", max_epochs=5, random_state=seed)
+        usual = streamed.POOL_BYTES
+        try:
+            streamed.POOL_BYTES = usual if pool is None else pool * rows_in_block * ROW_BYTES
+            vae.fit(source)
+        finally:
+            streamed.POOL_BYTES = usual
+        return -vae.evaluate(test.X, n_draws=1).elbo
+
+    blocks, in_order = (kind(X, block_bytes=rows_in_block * ROW_BYTES) for kind in (ArraySource, InOrder))
+    return {
+        "all rows shuffled": loss(X, None),
+        "64 of 256 blocks in a pool": loss(blocks, 64),
+        "16 of 256": loss(blocks, 16),
+        "4 of 256": loss(blocks, 4),
+        "64 of 256, blocks in their order": loss(in_order, 64),
+    }
+
+
+def memory(gigabytes: float, seed: int) -> dict[str, Any]:
+    """Peak anonymous memory of a process that fits and transforms a file of rows, one epoch."""
+    n_rows = int(gigabytes * 1e9) // (4 * 784)
+    path, codes = FOLDER / f"rows-{os.getpid()}.npy", FOLDER / f"codes-{os.getpid()}.npy"
+    try:
+        write_rows(path, n_rows, seed)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.streaming", "--fit", str(path), str(codes)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        peak = 0
+        while child.poll() is None:
+            peak = max(peak, _anonymous(child.pid))
+            time.sleep(0.02)
+        assert child.stdout is not None
+        assert child.returncode == 0
+        before, *seconds = map(float, child.stdout.read().split())
+        size = path.stat().st_size
+    finally:
+        for file in (path, codes):
+            file.unlink(missing_ok=True)
+    return {
+        "peak GB": peak / 1e9,
+        "GB after import": before / 1e9,
+        "GB of rows": size / 1e9,
+        "rows": n_rows,
+        "seconds to fit": seconds[0],
+        "seconds to transform": seconds[1],
+    }
+
+
+def write_rows(path: Path, n_rows: int, seed: int) -> None:
+    """Write rows of 784 numbers near a plane of ten dimensions, no two alike."""
+    rng = np.random.default_rng(seed)
+    plane = rng.standard_normal((10, 784), dtype=np.float32)
+    rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(n_rows, 784))
+    bounds = even_bounds(rows.shape, rows.dtype, 1 << 25)
+    noise = rng.standard_normal((int(bounds[1]), 784), dtype=np.float32)
+    for start, stop in pairwise(bounds):
+        z = rng.standard_normal((stop - start, 10), dtype=np.float32)
+        rows[start:stop] = z @ plane + noise[: stop - start]
+    rows.flush()
+
+
+def fit_and_transform(path: str, codes: str) -> None:
+    """Print the anonymous memory before, and the seconds of a fit and a transform."""
+    before = _anonymous(os.getpid())
+    rows = np.load(path, mmap_mode="r")
+    start = time.perf_counter()
+    vae = VAE(10, network=MLP((16,)), max_epochs=1, batch_size=2048, random_state=0).fit(rows)
+    fitted = time.perf_counter()
+    found = vae.transform(rows, out=codes)
+    assert found.shape == (len(rows), 10)
+    print(before, fitted - start, time.perf_counter() - fitted)
+
+
+def _anonymous(pid: int) -> int:
+    """Return the bytes of anonymous memory of a process."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon")), 0)
+
+
+ROWS = [
+    Row("MNIST sorted by label, test -ELBO", shuffling, "as all rows shuffled", seeds=5),
+    Row("2 GB of rows", partial(memory, 2.0), "peak under 2 GB", seeds=1),
+    Row("20 GB of rows", partial(memory, 20.0), "peak under 2 GB", seeds=1),
+]
+
+
+if __name__ == "__main__":
+    if "--fit" in sys.argv:
+        fit_and_transform(*sys.argv[-2:])
+    else:
+        if "--folder" in sys.argv:
+            at = sys.argv.index("--folder")
+            FOLDER = Path(sys.argv.pop(at + 1))
+            sys.argv.pop(at)
+        Ledger("streaming", ROWS).command(__doc__)
