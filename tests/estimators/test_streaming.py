@@ -6,7 +6,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from diabolo import VAE, AutoEncoder, DeepClustering, DenoisingAutoEncoder, MultiRateVAE
+from diabolo import VAE, AutoEncoder, DeepClustering, DenoisingAutoEncoder, MultiRateVAE, rate_distortion
 from diabolo.contracts import BatchSource, Statistics
 from diabolo.data import ArraySource
 from diabolo.estimators import base
@@ -349,6 +349,17 @@ def test_what_needs_all_rows_says_so(pool, monkeypatch):
             needs(Counted(X))
 
 
+def test_what_goes_through_the_rows_does_it_in_blocks(pool):
+    vae = VAE(2, **SMALL).fit(X)
+    scores = vae.score_samples(X, 3)
+    pool(2000)
+    np.testing.assert_allclose(vae.score_samples(Counted(X), 3), scores, rtol=1e-4)
+    vae.fit_prior(Counted(X), "gaussian")
+    assert vae.sample(3, latent="ex_post").shape == (3, 8, 8)
+    curve = rate_distortion(VAE(2, **SMALL), Counted(X), [0.1, 10], n_draws=2)
+    assert curve.rate[0] > curve.rate[1]
+
+
 def test_an_objective_that_looks_at_all_rows_is_refused(pool):
     class Looks(ELBO):
         def survey(self, model, x, context, step):
@@ -384,6 +395,16 @@ def test_codes_and_reconstructions_are_written_in_blocks(pool, tmp_path, mapped)
         "codes.npy",
         "rows.npy",
     ]
+
+
+def test_restored_rows_are_written_in_blocks(pool, tmp_path):
+    model = DenoisingAutoEncoder(2, **SMALL).fit(X)
+    restored = model.denoise(X)
+    pool(2000)
+    found = model.denoise(Counted(X), out=tmp_path / "clean.npy")
+    assert np.abs(found.astype(int) - restored).max() <= 1
+    with pytest.raises(ValueError, match="X_noisy|X must fit"):
+        model.fit(Counted(X), X_noisy=Counted(X[:5]))
 
 
 def test_a_file_is_whole_or_not_there(pool, tmp_path):

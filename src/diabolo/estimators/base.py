@@ -40,7 +40,7 @@ from diabolo.estimators.keeping import EVERY, checkpoints_in, kept_seed, run_of
 from diabolo.estimators.layout import Layout
 from diabolo.estimators.outputs import delivered
 from diabolo.estimators.plan import FitPlan
-from diabolo.estimators.sources import is_small, source_of, whole
+from diabolo.estimators.sources import is_small, large_source, source_of, whole
 from diabolo.estimators.specs import to_spec
 from diabolo.estimators.survey import Surveyed, in_rows
 from diabolo.measures import CompressionCurve, compression_curve
@@ -113,12 +113,15 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         ----------
         X : array of shape (n_rows, ...)
             A table, signals or images; see the class. A torch tensor is detached and brought to the
-            CPU; a map-style torch ``Dataset`` of equal-shaped items (tensors, arrays, or tuples that
-            begin with one) is read into one array. Every method takes these.
+            CPU. Of rows that lie elsewhere no more than 256 MiB (in float32) are held, and more are read in
+            blocks: a mapped array (``numpy.load(path, mmap_mode="r")``), a torch ``Dataset`` of equal-shaped
+            items (tensors, arrays, or tuples that begin with one), an object that gives blocks of rows each
+            time that it is iterated over, or a :class:`~diabolo.contracts.BatchSource`, such as the X of
+            :func:`diabolo.data.open_data`. Every method takes these.
         y : None
             Ignored, as scikit-learn's transformers do.
         X_val : array, optional
-            Rows that choose the weights that are kept; by default ``validation_fraction`` of X.
+            Rows, held in memory, that choose the weights that are kept; by default ``validation_fraction`` of X.
         checkpoint_dir : path-like, optional
             Folder in which the state of the training is kept, the two newest checkpoints. Where it holds some
             of this very fit (same parameters, same rows), the fit goes on from them, to the same bits as if it
@@ -536,8 +539,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             A .npy file to write to, as in :meth:`transform`.
         """
         check_is_fitted(self)
-        codes = source_of(Z, "Z")
-        if codes is None or is_small(codes):
+        codes = large_source(Z, "Z")
+        if codes is None:
             return self._in_blocks(self._rows_of, self._check_codes(Z), out)
         return self._in_blocks(lambda block: self._rows_of(self._check_codes(block)), codes, out, check=False)
 

@@ -194,8 +194,8 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         ----------
         X : array of shape (n_rows, ...)
             A table, signals or images; see the class. A torch tensor is detached and brought to the
-            CPU; a map-style torch ``Dataset`` of equal-shaped items (tensors, arrays, or tuples that
-            begin with one) is read into one array. Every method takes these.
+            CPU; rows that lie elsewhere (as in :meth:`AutoEncoder.fit`) are read into one array, since
+            targets are made of all of them. Every method takes these.
         y : None
             Ignored.
         checkpoint_dir : path-like, optional

@@ -50,12 +50,15 @@ class SizingEstimator(ReconstructingEstimator):
         ----------
         X : array of shape (n_rows, ...)
             A table, signals or images; see the class. A torch tensor is detached and brought to the
-            CPU; a map-style torch ``Dataset`` of equal-shaped items (tensors, arrays, or tuples that
-            begin with one) is read into one array. Every method takes these.
+            CPU. Of rows that lie elsewhere no more than 256 MiB (in float32) are held, and more are read in
+            blocks: a mapped array (``numpy.load(path, mmap_mode="r")``), a torch ``Dataset`` of equal-shaped
+            items (tensors, arrays, or tuples that begin with one), an object that gives blocks of rows each
+            time that it is iterated over, or a :class:`~diabolo.contracts.BatchSource`, such as the X of
+            :func:`diabolo.data.open_data`. Every method takes these.
         y : None
             Ignored, as scikit-learn's transformers do.
         X_val : array, optional
-            Rows that choose the weights that are kept, and the dimension; by default
+            Rows, held in memory, that choose the weights that are kept, and the dimension; by default
             ``validation_fraction`` of X.
         checkpoint_dir : path-like, optional
             Folder in which the state of the training is kept, the two newest checkpoints. Where it holds some

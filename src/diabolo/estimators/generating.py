@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any, Literal, Self
@@ -15,9 +16,11 @@ from torch.distributions import Distribution
 
 from diabolo import priors
 from diabolo.contracts import Part, Sizes
+from diabolo.data import draw_rows
 from diabolo.estimators.base import LatentEstimator
 from diabolo.estimators.choices import part_named
 from diabolo.estimators.inputs import one_of, positive_integer
+from diabolo.estimators.sources import large_source
 from diabolo.estimators.specs import from_spec, to_spec
 from diabolo.likelihoods import Gaussian
 from diabolo.models import LatentModel
@@ -27,6 +30,8 @@ from diabolo.priors import Prior
 from diabolo.training import Streamed, seeded
 
 _BLOCK_CODES = 1 << 12
+#: Most rows of a source, and values of them, to whose codes a density is fitted.
+_MOST_CODES, _MOST_VALUES = 100_000, 1 << 26
 
 #: Where codes may come from.
 Latent = Literal["prior", "aggregate", "ex_post"]
@@ -58,7 +63,8 @@ class GeneratingEstimator(LatentEstimator):
         Parameters
         ----------
         X : array of shape (n_rows, ...)
-            Rows, usually those the model was trained on.
+            Rows, usually those the model was trained on; of rows that are read in blocks, 100,000 at most,
+            drawn by seed.
         prior : str or Prior
             ``"gaussian"`` (full covariance), ``"gaussian_mixture"``, ``"flow"`` (needs the extra
             ``flows``), ``"second_stage"`` (a VAE on the codes), or an object from :mod:`diabolo.priors`
@@ -71,6 +77,10 @@ class GeneratingEstimator(LatentEstimator):
         self
         """
         check_is_fitted(self)
+        source = large_source(X, "X")
+        if source is not None:
+            n = min(len(source), _MOST_CODES, max(1, _MOST_VALUES // math.prod(source.shape[1:])))
+            X = source.take(draw_rows(len(source), n, self.seed_, sparingly=True))
         codes = self._codes_to_fit(X)
         by_name = {**priors.BY_NAME, "second_stage": second_stage}
         part = part_named("prior", prior, by_name, Prior)

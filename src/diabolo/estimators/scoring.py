@@ -17,6 +17,7 @@ from torch.distributions import Distribution
 from diabolo.distributions import MixtureOfNormals
 from diabolo.estimators.generating import GeneratingEstimator, Latent
 from diabolo.estimators.inputs import one_of, positive_integer
+from diabolo.estimators.sources import large_source
 from diabolo.likelihoods import Gaussian
 from diabolo.measures import (
     GenerativeRecord,
@@ -120,6 +121,7 @@ class ScoringEstimator(GeneratingEstimator):
         Parameters
         ----------
         X : array of shape (n_rows, ...)
+            Also the rows of a source, which are read in blocks.
         n_draws : int
             Importance draws for each row.
         latent : {"prior", "aggregate", "ex_post"}
@@ -129,6 +131,12 @@ class ScoringEstimator(GeneratingEstimator):
         -------
         array of shape (n_rows,), float64
         """
+        check_is_fitted(self)
+        source = large_source(X, "X")
+        if source is not None:
+            return np.concatenate(
+                [self.score_samples(b, n_draws, latent=latent) for b in source.blocks() if len(b)]
+            )
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*Pareto")
             estimate = self.estimate_likelihood(X, n_draws, latent=latent)

@@ -66,6 +66,12 @@ def is_small(source: BatchSource) -> bool:
     return math.prod(source.shape) * max(4, source.dtype.itemsize) <= streamed.POOL_BYTES
 
 
+def large_source(X: Any, name: str) -> BatchSource | None:
+    """Return rows that are read in blocks as a source; None for those that are held in memory."""
+    source = source_of(X, name)
+    return None if source is None or is_small(source) else source
+
+
 def whole(source: BatchSource, name: str) -> np.ndarray:
     """Return all rows in one array, or refuse where they would fill more than half of the memory."""
     size, memory = math.prod(source.shape) * source.dtype.itemsize, memory_bytes()

@@ -12,11 +12,15 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
 from diabolo.contracts import Schedule
+from diabolo.data import draw_rows
 from diabolo.estimators.inputs import from_torch
+from diabolo.estimators.sources import large_source
 from diabolo.estimators.vae import VAE
 from diabolo.measures import RateDistortionCurve
 
 _HELD_OUT = 0.1
+#: Most rows of a source to judge on.
+_MOST_TO_JUDGE = 10_000
 _FEWEST_ROWS_TO_HOLD_OUT = 20
 
 
@@ -156,6 +160,12 @@ def check_sweepable(vae: Any) -> None:
 
 def _split(X: ArrayLike, random_state: Any) -> tuple[Any, Any]:
     """Return rows to learn from and a tenth to judge on, drawn by the seed."""
+    source = large_source(X, "X")
+    if source is not None:
+        seed = int(check_random_state(random_state).randint(2**31 - 1))
+        n_test = min(round(_HELD_OUT * len(source)), _MOST_TO_JUDGE)
+        held_out = draw_rows(len(source), n_test, seed, sparingly=True)
+        return source.without(held_out), source.take(held_out)
     rows = from_torch(X, "X")
     n = len(rows)
     if n < _FEWEST_ROWS_TO_HOLD_OUT:
