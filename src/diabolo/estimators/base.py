@@ -35,6 +35,7 @@ from diabolo.estimators.inputs import (
     one_of,
     positive_integer,
     training_dtype,
+    usual_dtype,
 )
 from diabolo.estimators.keeping import EVERY, checkpoints_in, kept_seed, run_of
 from diabolo.estimators.layout import Layout
@@ -72,6 +73,8 @@ _CACHED_VALUES, _FEWEST_DECODED_ROWS = 1 << 19, 256
 _ONE_UNIT_RATIO = 100.0
 
 Effort = Literal["normal", "thorough"]
+#: A model, and the precision that it is in.
+ModelAt = tuple[LatentModel, torch.dtype]
 
 
 class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -524,7 +527,9 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             float64 for float64 rows, else float32; with ``out`` that file, mapped.
         """
         check_is_fitted(self)
-        return self._in_blocks(self._codes, self._check_rows(X, reset=False), out)
+        rows = self._check_rows(X, reset=False)
+        at = self._model_at(rows.dtype)
+        return self._in_blocks(lambda block: self._codes(block, at), rows, out)
 
     def inverse_transform(self, Z: ArrayLike, *, out: str | os.PathLike[str] | None = None) -> np.ndarray:
         """Return what the codes decode to, in X's shape, units and dtype.
@@ -539,23 +544,34 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             A .npy file to write to, as in :meth:`transform`.
         """
         check_is_fitted(self)
-        codes = large_source(Z, "Z")
-        if codes is None:
-            return self._in_blocks(self._rows_of, self._check_codes(Z), out)
-        return self._in_blocks(lambda block: self._rows_of(self._check_codes(block)), codes, out, check=False)
+        source = large_source(Z, "Z")
+        if source is not None:
+            at = self._model_at(source.dtype)
+            return self._in_blocks(
+                lambda block: self._to_user(self._decode(self._check_codes(block), at)),
+                source,
+                out,
+                check=False,
+            )
+        codes = self._check_codes(Z)
+        return self._in_blocks(lambda block: self._to_user(self._decode(block)), codes, out)
 
     def reconstruct(self, X: ArrayLike, *, out: str | os.PathLike[str] | None = None) -> np.ndarray:
         """Return H(x) = D(E(x)) for each row, in X's shape, units and dtype; ``out`` as in :meth:`transform`."""
         check_is_fitted(self)
         rows = self._check_rows(X, reset=False)
-        return self._in_blocks(lambda block: self._rows_of(self._codes(block)), rows, out)
+        at = self._model_at(rows.dtype)
+        return self._in_blocks(
+            lambda block: self._to_user(self._decode(self._codes(block, at), at)), rows, out
+        )
 
-    def _codes(self, array: np.ndarray) -> np.ndarray:
-        model, dtype = self._model_for(array.dtype)
+    def _codes(self, array: np.ndarray, at: ModelAt) -> np.ndarray:
+        model, dtype = at
         return self._blockwise(lambda x: model.encode(x).mean, self._tensor(array, dtype))
 
-    def _rows_of(self, codes: np.ndarray) -> np.ndarray:
-        return self._to_user(self._decode(codes))
+    def _model_at(self, dtype: np.dtype) -> ModelAt:
+        """Return the model in the precision that rows of any dtype ask for."""
+        return self._model_for(usual_dtype(np.dtype(dtype)))
 
     def _in_blocks(
         self,
@@ -789,7 +805,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             laid = laid.copy()
         return torch.from_numpy(laid).to(device=self._device(), dtype=dtype)
 
-    def _model_for(self, dtype: np.dtype) -> tuple[LatentModel, torch.dtype]:
+    def _model_for(self, dtype: np.dtype) -> ModelAt:
         """Return the model in the precision that rows of this dtype ask for."""
         wanted = DTYPES.get(np.dtype(dtype), torch.float32)
         if wanted is torch.float32 and self._dtype is torch.float64:
@@ -854,9 +870,9 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _squared_errors(self, x: np.ndarray, decoded: np.ndarray) -> np.ndarray:
         return np.square(decoded.astype(np.float64) - self.layout_.to_model(x)).reshape(len(x), -1)
 
-    def _decode(self, codes: np.ndarray) -> np.ndarray:
-        """Decode without rounding, in the model's layout."""
-        model, dtype = self._model_for(codes.dtype)
+    def _decode(self, codes: np.ndarray, at: ModelAt | None = None) -> np.ndarray:
+        """Decode without rounding, in the model's layout; with the model in a precision that is known already."""
+        model, dtype = at or self._model_for(codes.dtype)
         cached = max(_FEWEST_DECODED_ROWS, _CACHED_VALUES // math.prod(self.layout_.event))
         n_rows = min(cached, self._rows_in_block())
         return self._blockwise(

@@ -14,7 +14,7 @@ from torch import Tensor
 from diabolo import corruptions
 from diabolo.contracts import Part
 from diabolo.corruptions import Corruption
-from diabolo.estimators.base import Effort
+from diabolo.estimators.base import Effort, ModelAt
 from diabolo.estimators.choices import part_named
 from diabolo.estimators.keeping import EVERY
 from diabolo.estimators.layout import ChannelAxis
@@ -149,7 +149,8 @@ class DenoisingAutoEncoder(ReconstructingEstimator):
         """
         check_is_fitted(self)
         rows = self._check_rows(X, reset=False)
-        return self._in_blocks(lambda block: self._to_user(self._restored(block)), rows, out)
+        at = self._model_at(rows.dtype)
+        return self._in_blocks(lambda block: self._to_user(self._restored(block, at)), rows, out)
 
     def evaluate(
         self, X: ArrayLike, *, X_noisy: ArrayLike | None = None, random_state: int = 0
@@ -184,8 +185,9 @@ class DenoisingAutoEncoder(ReconstructingEstimator):
             noisy = self.model_.corruption(self._tensor(array, self._dtype))
         return self.layout_.from_model(noisy.cpu().numpy())
 
-    def _restored(self, array: np.ndarray) -> np.ndarray:
-        return self._decode(self._codes(array)).clip(*self._range)
+    def _restored(self, array: np.ndarray, at: ModelAt | None = None) -> np.ndarray:
+        at = at or self._model_at(array.dtype)
+        return self._decode(self._codes(array, at), at).clip(*self._range)
 
     def _build(self, array: np.ndarray | Surveyed, valid: np.ndarray | None = None) -> None:
         super()._build(array, valid)
