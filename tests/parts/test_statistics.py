@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from diabolo.contracts import Sizes, Statistics, statistics
+from diabolo.contracts import Moments, Sizes, Statistics, statistics
 
 
 def agrees(s, x, rtol=1e-12):
@@ -81,3 +81,27 @@ def test_blocks_do_not_change_the_result(block, monkeypatch):
 def test_sizes_count_values():
     assert Sizes((3, 4, 5), 2).n_values == 60
     assert Sizes((7,), 2).n_values == 7
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4, 1e8])
+@pytest.mark.parametrize("cuts", [[], [1], [500, 501, 990]])
+def test_moments_of_blocks_are_those_of_all_rows(offset, cuts):
+    x = offset + np.random.default_rng(0).normal(size=(1000, 2, 3)) * [1, 10, 100]
+    moments = Moments()
+    for block in np.split(x, cuts):
+        moments.add(torch.as_tensor(block))
+    exact = x.astype(np.longdouble)
+    np.testing.assert_allclose(moments.mean, exact.mean(0).astype(float), rtol=1e-14, atol=1e-13)
+    np.testing.assert_allclose(moments.variance, exact.var(0).astype(float), rtol=1e-12)
+    np.testing.assert_array_equal(moments.low, x.min(0))
+    np.testing.assert_array_equal(moments.high, x.max(0))
+    assert moments.n_rows == 1000
+
+
+def test_moments_of_one_block_are_the_statistics_to_the_bit():
+    x = torch.as_tensor(np.random.default_rng(0).normal(3, 2, size=(800, 4)))
+    moments = Moments()
+    moments.add(x)
+    s = Statistics.of(x)
+    assert torch.equal(moments.mean, s.mean)
+    assert torch.equal(moments.variance.sqrt(), s.deviation)

@@ -81,3 +81,23 @@ def test_a_position_in_the_middle_of_a_pool_goes_on_to_the_same_rows(sequential,
     batches.resume(kept[0])
     torch.set_rng_state(kept[1])
     assert [x[rows].flatten().tolist() for _, rows in batches] == seen[at:]
+
+
+def test_rows_in_their_order_come_in_pieces():
+    x = Streamed(Numbers([0, 30, 30, 61]), torch.from_numpy)
+    pieces = list(x.split(20))
+    assert [len(piece) for piece in pieces] == [20, 10, 20, 11]
+    assert torch.cat(pieces).flatten().tolist() == list(range(61))
+
+
+def test_rows_of_a_sequential_source_stay_near_their_place_and_pools_differ():
+    x = Streamed(Numbers(range(0, 2001, 10), sequential=True), torch.from_numpy, pool_bytes=8 * 200)
+    torch.manual_seed(0)
+    first, second = read(x, batch=10, epochs=2)
+    for rows in (first, second):
+        assert np.abs(rows - np.arange(2000)).max() < 400
+    ends = [{i for i in range(1, 2000) if rows[:i].max() < rows[i:].min()} for rows in (first, second)]
+    assert ends[0] != ends[1]
+    assert not any(
+        np.array_equal(np.sort(first[i : i + 10]), np.arange(i, i + 10)) for i in range(0, 2000, 10)
+    )

@@ -13,7 +13,8 @@ class Moments:
 
         mean = mean_a + (mean_b - mean_a) n_b / n,  S = S_a + S_b + (mean_b - mean_a)^2 n_a n_b / n
 
-    (Chan, Golub & LeVeque 1983), which loses no digits where the mean is large beside the deviation.
+    (Chan, Golub & LeVeque 1983), all of it from the mean of the first block, so that no digits are lost where means
+    are large beside deviations.
 
     Examples
     --------
@@ -25,26 +26,37 @@ class Moments:
     """
 
     n_rows = 0
-    mean: Tensor
     low: Tensor
     high: Tensor
+    _origin: Tensor
+    _mean: Tensor  # from the origin, which is rounded
+    _is_one_block = True
     _squares: Tensor
 
     def add(self, block: Tensor) -> None:
         """Join rows, shape (n, *event); n is 1 or more."""
         rows, n = block.double(), len(block)
-        mean = rows.sum(0) / n
-        squares = (rows - mean).square_().sum(0)
         low, high = block.amin(0), block.amax(0)
         if self.n_rows == 0:
-            self.n_rows, self.mean, self._squares, self.low, self.high = n, mean, squares, low, high
+            self._origin = rows.sum(0) / n
+            rows = rows - self._origin
+            self._mean, self._squares = rows.sum(0) / n, rows.square_().sum(0)
+            self.n_rows, self.low, self.high = n, low, high
             return
-        total = self.n_rows + n
-        apart = mean - self.mean
-        self.mean = self.mean + apart * (n / total)
+        self._is_one_block = False
+        rows = rows - self._origin  # so that means of blocks differ in all their digits
+        mean = rows.sum(0) / n
+        squares = (rows - mean).square_().sum(0)
+        total, apart = self.n_rows + n, mean - self._mean
+        self._mean = self._mean + apart * (n / total)
         self._squares = self._squares + squares + apart.square() * (self.n_rows * n / total)
         self.low, self.high = torch.minimum(self.low, low), torch.maximum(self.high, high)
         self.n_rows = total
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean, shape event."""
+        return self._origin if self._is_one_block else self._origin + self._mean
 
     @property
     def variance(self) -> Tensor:
