@@ -322,6 +322,22 @@ def test_refusals_are_those_of_an_array_and_say_where(rows, settings, pool):
         assert str(blocks.value).split("\n") == [f"{first} (Met in rows 300 to 349.)", *rest]
 
 
+def test_a_source_that_does_not_keep_its_word_is_refused(pool):
+    pool(2000)
+    source = Counted(X)
+    source.dtype = np.dtype("i1")
+    source.array = X * 0.5
+    with pytest.raises(
+        ValueError, match="values of the dtype of the source, int8, got float64 in rows 0 to 49"
+    ):
+        VAE(2, **SMALL).fit(source)
+    source = Counted(X)
+    source.bounds = source.bounds + (source.bounds == 50)
+    source.block = lambda i: X[:50]
+    with pytest.raises(ValueError, match=r"bounds and shape say, \(51, 8, 8\) for block 0, got \(50, 8, 8\)"):
+        VAE(2, **SMALL).fit(source)
+
+
 def test_names_of_columns_are_learned_and_compared(pool):
     pool(2000)
     source = Counted(X.reshape(400, -1))

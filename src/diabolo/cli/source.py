@@ -120,7 +120,10 @@ def gather(
             raise UsageError(
                 "--noisy looks up pairs of rows, which must be in memory: drop it, or use --no-stream"
             )
-        return _gathered(source, data, reading, test, seed)
+        if len(X) >= _FEWEST_TO_SPLIT or test is not None:
+            return _gathered(data, reading, test, seed)
+        data = replace(data, X=X.take(np.arange(len(X))))
+        X = data.X
     seen = None if noisy is None else read(noisy, beside(noisy, reading)).X
     if seen is not None and seen.shape != X.shape:
         raise UsageError(
@@ -175,7 +178,7 @@ def some(X: Any, n: int) -> np.ndarray:
     return X.take(np.unique(np.linspace(0, len(X) - 1, min(n, len(X))).astype(np.int64)))
 
 
-def _gathered(source: str, data: Dataset, reading: Reading, test: str | None, seed: int) -> Rows:
+def _gathered(data: Dataset, reading: Reading, test: str | None, seed: int) -> Rows:
     """Return a source to learn from, and rows in memory to measure on."""
     from diabolo.data import draw_rows
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-#: Bytes of a block, where a source may choose.
-BLOCK_BYTES = 1 << 22
+#: Bytes of a block, where a source may choose: small enough that a pool holds some hundred of them.
+BLOCK_BYTES = 1 << 20
 
 
 class BatchSource(ABC):

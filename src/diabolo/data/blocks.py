@@ -93,7 +93,7 @@ class ParquetSource(BatchSource):
     Raises
     ------
     ValueError
-        If a row group takes more than 1 GiB: it could only be read whole.
+        If a row group is read that takes more than 1 GiB, since it could only be read whole.
 
     Examples
     --------
@@ -115,15 +115,15 @@ class ParquetSource(BatchSource):
         self.bounds = np.append(0, np.cumsum(groups))
         self.shape = (int(self.bounds[-1]), len(self._names))
         self.feature_names = self._names
-        row_bytes = self.shape[1] * self.dtype.itemsize
-        if max(groups) * row_bytes > _LARGEST_GROUP:
-            raise ValueError(
-                f"{self.path} has a row group of {max(groups)} rows, {max(groups) * row_bytes / 2**30:.1f} GiB, which can "
-                f"only be read whole: write the file again with row_group_size={max(1, BLOCK_BYTES // row_bytes)}"
-            )
 
     def block(self, i: int) -> np.ndarray:
         """Read a row group."""
+        n_rows, row_bytes = int(self.bounds[i + 1] - self.bounds[i]), self.shape[1] * self.dtype.itemsize
+        if n_rows * row_bytes > _LARGEST_GROUP:
+            raise ValueError(
+                f"{self.path} has a row group of {n_rows} rows, {n_rows * row_bytes / 2**30:.1f} GiB, which can only be "
+                f"read whole: write the file again with row_group_size={max(1, BLOCK_BYTES // row_bytes)}"
+            )
         with open(self.path, "rb") as file:
             group = open_parquet(self.path, file).read_row_group(i)
             return parquet_values(group.select(self._names), self.dtype)

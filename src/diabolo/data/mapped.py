@@ -21,7 +21,7 @@ class ArraySource(BatchSource):
     array : array of shape (n_rows, ...)
         Where the rows are.
     block_bytes : int
-        Bytes of a block, 4 MiB by default.
+        Bytes of a block, 1 MiB by default.
 
     Examples
     --------

@@ -71,6 +71,11 @@ class Surveyed(BatchSource):
                 )
             if start == stop:
                 continue
+            if not np.can_cast(block.dtype, source.dtype, "same_kind"):
+                raise ValueError(
+                    f"a block of rows must hold values of the dtype of the source, {source.dtype}, got {block.dtype} in "
+                    f"rows {start} to {stop - 1}: bring all rows to one dtype."
+                )
             with in_rows(start, stop):
                 block = check(block)
             self._see(block)
