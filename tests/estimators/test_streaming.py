@@ -338,8 +338,10 @@ def test_a_source_that_does_not_keep_its_word_is_refused(pool):
         VAE(2, **SMALL).fit(source)
 
 
-def test_names_of_columns_are_learned_and_compared(pool):
-    pool(2000)
+@pytest.mark.parametrize("n_bytes", [2000, 10**6])
+@pytest.mark.filterwarnings("error:X does not have valid feature names", "ignore:the deviations")
+def test_names_of_columns_are_learned_and_compared(pool, n_bytes):
+    pool(n_bytes)
     source = Counted(X.reshape(400, -1))
     source.feature_names = [f"pixel {i}" for i in range(64)]
     model = AutoEncoder(2, **SMALL).fit(source)

@@ -41,7 +41,7 @@ from diabolo.estimators.keeping import EVERY, checkpoints_in, kept_seed, run_of
 from diabolo.estimators.layout import Layout
 from diabolo.estimators.outputs import delivered
 from diabolo.estimators.plan import FitPlan
-from diabolo.estimators.sources import is_small, large_source, source_of, whole
+from diabolo.estimators.sources import is_small, large_source, source_of
 from diabolo.estimators.specs import to_spec
 from diabolo.estimators.survey import Surveyed, in_rows
 from diabolo.measures import CompressionCurve, compression_curve
@@ -715,7 +715,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     # -- arrays --------------------------------------------------------------------------------
 
-    def _check_X(self, X: ArrayLike, *, reset: bool, name: str = "X") -> np.ndarray:
+    def _check_X(self, X: ArrayLike | BatchSource, *, reset: bool, name: str = "X") -> np.ndarray:
         array = checked_array(self, X, reset=reset, name=name)
         self._check_row_shape(array.shape[1:], reset=reset, name=name)
         return array
@@ -735,7 +735,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if source is None:
             return self._check_X(X, reset=reset)
         if is_small(source) or not self._streams:
-            return self._check_X(whole(source, "X"), reset=reset)
+            return self._check_X(source, reset=reset)
         checked_source(self, source, reset=reset, name="X")
         self._check_row_shape(source.shape[1:], reset=reset, name="X")
         return source

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import warnings
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,20 @@ from diabolo.estimators.sources import from_tensor, source_of, whole
 DTYPES = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
 
 
-def checked_array(estimator: Any, X: ArrayLike, *, reset: bool, name: str) -> np.ndarray:
+def checked_array(estimator: Any, X: ArrayLike | BatchSource, *, reset: bool, name: str) -> np.ndarray:
     """Return rows as a real array of any shape, after scikit-learn's checks; ``reset`` learns the columns."""
-    X = from_torch(X, name)
+    source = source_of(X, name)
+    if source is None:
+        return _checked_array(estimator, from_torch(X, name), reset=reset, name=name)
+    with warnings.catch_warnings():
+        if source.feature_names is not None:  # they are compared here
+            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        array = _checked_array(estimator, whole(source, name), reset=reset, name=name)
+    checked_source(estimator, source, reset=reset, name=name)
+    return array
+
+
+def _checked_array(estimator: Any, X: Any, *, reset: bool, name: str) -> np.ndarray:
     least = 2 if reset else 1
     n_dims = np.ndim(X) if isinstance(X, list | tuple) else getattr(X, "ndim", 2)
     if n_dims <= 2:
