@@ -17,6 +17,7 @@ posteriors:    contracts distributions
 priors:        contracts distributions
 models:        contracts distributions networks
 objectives:    contracts distributions networks
+gradients:     contracts likelihoods posteriors priors models objectives
 schedules:     contracts
 storage:
 training:      contracts storage

@@ -44,6 +44,7 @@ from diabolo.estimators.plan import FitPlan
 from diabolo.estimators.sources import is_small, large_source, source_of
 from diabolo.estimators.specs import to_spec
 from diabolo.estimators.survey import Surveyed, in_rows
+from diabolo.gradients import written_gradient
 from diabolo.measures import CompressionCurve, compression_curve
 from diabolo.models import LatentModel
 from diabolo.storage import write_model
@@ -171,7 +172,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if self._minimised is not None and repr(objective) == repr(self._minimised):
             objective = self._minimised
         with seeded(self.seed_ + self.n_steps_ + 1):
-            outcome = train(self.model_, objective, x, plan=plan, optimiser=optimiser)
+            gradient = written_gradient(self.model_, objective)
+            outcome = train(self.model_, objective, x, plan=plan, optimiser=optimiser, gradient=gradient)
         self._optimiser, self._minimised = outcome.optimiser, objective
         self._record(outcome, objective, first=False)
         self._after_fit(x)
@@ -267,6 +269,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 context_valid=context_valid,
                 progress=progress,
                 checkpoints=checkpoints,
+                gradient=written_gradient(self.model_, objective),
             )
         return objective, outcome
 

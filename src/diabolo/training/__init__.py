@@ -2,6 +2,7 @@
 
 from diabolo.training.batches import steps_per_epoch
 from diabolo.training.checkpoint import Checkpoints, CheckpointWarning
+from diabolo.training.gradient import Gradient
 from diabolo.training.loop import DivergenceWarning, Outcome, Plan, mean_terms, train
 from diabolo.training.progress import progress_bar
 from diabolo.training.schedules import warm_up_cosine
@@ -13,6 +14,7 @@ __all__ = [
     "CheckpointWarning",
     "Checkpoints",
     "DivergenceWarning",
+    "Gradient",
     "InterruptedWarning",
     "Outcome",
     "Plan",

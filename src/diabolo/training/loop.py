@@ -15,6 +15,7 @@ from torch import Tensor
 from diabolo.contracts import Model, Objective
 from diabolo.training.batches import Batches, steps_per_epoch
 from diabolo.training.checkpoint import Checkpoints
+from diabolo.training.gradient import Autograd, Gradient, as_numbers
 from diabolo.training.schedules import warm_up_cosine
 from diabolo.training.seeding import generator_states, seeded, set_generators
 from diabolo.training.streamed import Streamed
@@ -87,6 +88,7 @@ def train(
     optimiser: torch.optim.Optimizer | None = None,
     progress: Callable[[int, int, Mapping[str, float]], None] | None = None,
     checkpoints: Checkpoints | None = None,
+    gradient: Gradient | None = None,
 ) -> Outcome:
     """Train the model in place, with torch's generator as the source of chance.
 
@@ -114,6 +116,9 @@ def train(
         Called after every step with the step, the number of steps and the last terms.
     checkpoints : Checkpoints, optional
         Where the state is kept meanwhile, opened and claimed; a state that is there is gone on from.
+    gradient : Gradient, optional
+        The gradients of this objective of this model, where they are written out; autograd's by default, which an
+        objective with players needs.
 
     Raises
     ------
@@ -135,6 +140,8 @@ def train(
         if run.resume(checkpoints.take()):
             run.restore()
             return outcome
+    autograd = Autograd(model, objective, optimiser)
+    learn = gradient or autograd
     beside = dict(context or {})
     model.train()
     objective.train()
@@ -146,22 +153,17 @@ def train(
                 break
             batch = model.observe(x[rows])
             seen = {name: tensor[rows] for name, tensor in beside.items()}
-            evaluation = model.evaluate(batch, seen, objective.n_draws)
-            terms = objective(evaluation, step / plan.n_steps)
-            loss: Tensor = sum(terms.values())
-            value = loss.item()
-            if not math.isfinite(value):
+            loss = learn(batch, seen, step / plan.n_steps)
+            if not math.isfinite(loss):
                 if run.diverge(step):
                     break
                 continue
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
             optimiser.step()
             for player in players:
-                player.move(evaluation)
+                player.move(autograd.evaluation)
             outcome.n_steps = step
             outcome.n_epochs = step / steps_per_epoch(len(x), plan.batch_size)
-            run.gather(value, evaluation)
+            run.gather(loss, learn.quantities())
             if progress is not None:
                 progress(step, plan.n_steps, run.last)
             if (step % plan.check_every == 0 or step == plan.n_steps) and run.check(step):
@@ -196,14 +198,10 @@ def mean_terms(
             seen = {name: tensor[rows] for name, tensor in context.items()}
             evaluation = model.evaluate(model.observe(x[rows]), seen, objective.n_draws)
             loss: Tensor = sum(objective(evaluation).values())
-            terms = {"loss": loss.item(), **_quantities(objective, evaluation)}
+            terms = {"loss": loss.item(), **as_numbers(objective.quantities(evaluation))}
             for name, value in terms.items():
                 totals[name] = totals.get(name, 0.0) + value * len(rows) / len(x)
     return totals
-
-
-def _quantities(objective: Objective, evaluation: Any) -> dict[str, float]:
-    return {name: value.item() for name, value in objective.quantities(evaluation).items()}
 
 
 class _Run:
@@ -243,9 +241,9 @@ class _Run:
         for group in self.optimiser.param_groups:
             group["lr"] = planned * _LOWER ** len(self.outcome.retries)
 
-    def gather(self, loss: float, evaluation: Any) -> None:
+    def gather(self, loss: float, quantities: Mapping[str, float]) -> None:
         """Add one step to the averages of the coming row of the history."""
-        self.last = {"loss": loss, **_quantities(self.objective, evaluation)}
+        self.last = {"loss": loss, **quantities}
         for name, value in self.last.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.count += 1
