@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from diabolo.contracts import Part
 from diabolo.estimators.base import Effort
 from diabolo.estimators.dimension import SizingEstimator
@@ -62,9 +64,9 @@ class AutoEncoder(SizingEstimator):
         effort: Effort = "normal",
         max_epochs: int | None = None,
         batch_size: int = 128,
-        learning_rate: float = 2e-3,
+        learning_rate: float | Literal["auto"] = "auto",
         early_stopping: bool = True,
-        validation_fraction: float = 0.1,
+        validation_fraction: float | Literal["auto"] = "auto",
         n_iter_no_change: int = 10,
         warm_start: bool = False,
         device: str = "auto",

@@ -66,6 +66,10 @@ from diabolo.training.loop import adam
 EFFORTS = {"normal": 2000, "thorough": 20000}
 _CHECKS = 40
 _FEWEST_ROWS_TO_HOLD_OUT = 20
+#: What validation_fraction="auto" holds out: 40 checks of more rows would take a good part of the training's time.
+_HELD_OUT, _MOST_ROWS_TO_HOLD_OUT = 0.1, 2000
+#: The rate of ``partial_fit``, which does not know how often it will be called.
+_CONSTANT_RATE = 2e-3
 _BLOCK_VALUES = 1 << 24
 #: Most rows, and most values of them, that are held out of a source.
 _MOST_HELD_OUT, _MOST_HELD_OUT_VALUES = 1 << 16, 1 << 24
@@ -165,9 +169,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         else:
             self._check_support(array, "X")
         x = self._table(array)
-        optimiser = getattr(self, "_optimiser", None) or adam(self.model_, self.learning_rate)
+        rate = _CONSTANT_RATE if _is_auto(self.learning_rate) else self.learning_rate
+        optimiser = getattr(self, "_optimiser", None) or adam(self.model_, rate)
         n_steps = steps_per_epoch(len(x), self.batch_size)
-        plan = Plan(n_steps, self.batch_size, self.learning_rate, n_steps, constant_rate=True)
+        plan = Plan(n_steps, self.batch_size, rate, n_steps, constant_rate=True)
         objective = self._objective()
         if self._minimised is not None and repr(objective) == repr(self._minimised):
             objective = self._minimised
@@ -379,11 +384,12 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             raise ValueError(f"verbose must be 0, or 1 for a progress bar, got {self.verbose!r}.")
         flag("early_stopping", self.early_stopping)
         flag("warm_start", self.warm_start)
-        if not (finite(self.learning_rate) and self.learning_rate > 0):
-            raise ValueError(f"learning_rate must be a number above 0, got {self.learning_rate!r}.")
-        if not (finite(self.validation_fraction) and 0 < self.validation_fraction < 1):
+        rate, share = self.learning_rate, self.validation_fraction
+        if not (_is_auto(rate) or (finite(rate) and rate > 0)):
+            raise ValueError(f"learning_rate must be a number above 0, or 'auto', got {rate!r}.")
+        if not (_is_auto(share) or (finite(share) and 0 < share < 1)):
             raise ValueError(
-                f"validation_fraction must lie strictly between 0 and 1, got {self.validation_fraction!r}; "
+                f"validation_fraction must lie strictly between 0 and 1, or be 'auto', got {share!r}; "
                 "to hold out no rows use early_stopping=False."
             )
         one_of("effort", self.effort, tuple(EFFORTS))
@@ -423,10 +429,13 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         n_steps = EFFORTS[self.effort]
         if self.max_epochs is not None:
             n_steps = self.max_epochs * steps_per_epoch(n_rows, self.batch_size)
+        rate = self.learning_rate
+        if _is_auto(rate):
+            rate, self.choices_["learning_rate"] = choices.choose_learning_rate(n_rows, n_steps)
         return Plan(
             n_steps=n_steps,
             batch_size=min(self.batch_size, n_rows),
-            learning_rate=self.learning_rate,
+            learning_rate=rate,
             check_every=max(1, math.ceil(n_steps / _CHECKS)),
             patience=self.n_iter_no_change if self.early_stopping else None,
         )
@@ -434,6 +443,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _n_held_out(self, n_rows: int) -> int:
         if not self.early_stopping or n_rows < _FEWEST_ROWS_TO_HOLD_OUT:
             return 0
+        if _is_auto(self.validation_fraction):
+            return min(max(1, round(_HELD_OUT * n_rows)), _MOST_ROWS_TO_HOLD_OUT)
         return min(max(1, round(self.validation_fraction * n_rows)), n_rows - 1)
 
     def _held_out(self, rows: np.ndarray | BatchSource) -> np.ndarray:
@@ -473,12 +484,14 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.n_steps_ = (0 if first else self.n_steps_) + outcome.n_steps
         self.stopped_ = outcome.stopped
         self.best_step_ = outcome.best_step
-        self.choices_.pop("learning_rate", None)
+        self.learning_rate_ = outcome.learning_rate
+        if not _is_auto(self.learning_rate):
+            self.choices_.pop("learning_rate", None)
         if outcome.retries:
             steps = ", ".join(map(str, outcome.retries))
+            chosen = self.choices_.get("learning_rate", f"learning_rate={self.learning_rate_:g}")
             self.choices_["learning_rate"] = (
-                f"learning_rate={self.learning_rate:g}, halved after each of the steps {steps}, where the loss was no "
-                "finite number"
+                f"{chosen}, halved after each of the steps {steps}, where the loss was no finite number"
             )
 
     def _tell(self, outcome: Outcome) -> None:
@@ -489,7 +502,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if outcome.retries and outcome.stopped != "diverged":
             warnings.warn(
                 f"the loss was no finite number at step {', '.join(map(str, outcome.retries))}; training went on from the "
-                f"last good weights, {again}. Try a smaller learning_rate (it was {self.learning_rate:g}).",
+                f"last good weights, {again}. Try a smaller learning_rate (it was {outcome.learning_rate:g}).",
                 DivergenceWarning,
                 stacklevel=4,
             )
@@ -497,7 +510,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             tried = f", and again {again}" if outcome.retries else ""
             warnings.warn(
                 f"training diverged after step {outcome.n_steps} (the loss was no finite number{tried}); the weights of "
-                f"step {outcome.best_step} were kept. Try a smaller learning_rate (it was {self.learning_rate:g}).",
+                f"step {outcome.best_step} were kept. Try a smaller learning_rate (it was {outcome.learning_rate:g}).",
                 DivergenceWarning,
                 stacklevel=4,
             )
@@ -889,6 +902,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return tags
 
 
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"
+
+
 _FITTED = (
     "n_components_",
     "seed_",
@@ -898,6 +915,7 @@ _FITTED = (
     "n_steps_",
     "stopped_",
     "best_step_",
+    "learning_rate_",
     "n_features_in_",
     "_numpy_dtype",
 )

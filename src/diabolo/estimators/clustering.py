@@ -424,6 +424,8 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         if self.max_iter is not None:
             positive_integer("max_iter", self.max_iter)
         flag("reconstruction", self.reconstruction)
+        if not finite(self.learning_rate):  # its presets have no "auto"
+            raise ValueError(f"learning_rate must be a number above 0, got {self.learning_rate!r}.")
         if not (finite(self.gamma) and self.gamma > 0):
             raise ValueError(f"gamma must be a number above 0, got {self.gamma!r}.")
         if not (finite(self.tol) and 0 <= self.tol < 1):

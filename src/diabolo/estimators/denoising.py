@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -74,9 +74,9 @@ class DenoisingAutoEncoder(ReconstructingEstimator):
         effort: Effort = "normal",
         max_epochs: int | None = None,
         batch_size: int = 128,
-        learning_rate: float = 2e-3,
+        learning_rate: float | Literal["auto"] = "auto",
         early_stopping: bool = True,
-        validation_fraction: float = 0.1,
+        validation_fraction: float | Literal["auto"] = "auto",
         n_iter_no_change: int = 10,
         warm_start: bool = False,
         device: str = "auto",

@@ -25,13 +25,15 @@ COMMON = """network : str or Network
         Passes over the rows, in place of ``effort``.
     batch_size : int
         Rows in a step.
-    learning_rate : float
-        Largest learning rate of Adam; it rises over 15 % of the steps and falls to 0 as a cosine.
+    learning_rate : float or "auto"
+        Largest learning rate of Adam; it rises over 15 % of the steps and falls to 0 as a cosine. ``"auto"``: in
+        proportion to the root of rows over steps, for the more often rows are seen, the easier they are
+        learned by heart; 1e-3 and 6e-3 are where it begins and ends (``learning_rate_``).
     early_stopping : bool
         Hold out rows, keep the weights that are best on them and stop when these no longer
         improve. With fewer than 20 rows none are held out.
-    validation_fraction : float
-        Share of the rows that is held out.
+    validation_fraction : float or "auto"
+        Share of the rows that is held out. ``"auto"``: a tenth, but of many rows no more than 2,000.
     n_iter_no_change : int
         Checks (one every 40th of the training) without improvement before it stops.
     warm_start : bool
@@ -49,6 +51,8 @@ FITTED = """model_ : LatentModel
         Dimension of the codes.
     history_ : list of dict
         One row for each check: step, epoch, loss, distortion, rate, and the same of held-out rows.
+    learning_rate_ : float
+        Largest learning rate.
     choices_ : dict
         What ``"auto"`` chose and why, in words.
     n_iter_, n_steps_ : int

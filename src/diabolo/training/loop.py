@@ -63,7 +63,7 @@ class Outcome:
 
     ``stopped`` is "budget", "early", "settled" (by the objective's survey), "interrupted" or "diverged";
     ``best_step`` is the step whose weights were kept. ``retries`` are the steps at which the loss was no finite
-    number and training went on; ``kept_in`` is the folder of its checkpoints.
+    number and training went on; ``learning_rate`` is the largest one; ``kept_in`` is the folder of its checkpoints.
     """
 
     stopped: str = "budget"
@@ -71,6 +71,7 @@ class Outcome:
     n_epochs: float = 0.0
     best_step: int = 0
     retries: list[int] = field(default_factory=list)
+    learning_rate: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
     optimiser: torch.optim.Optimizer | None = None
     kept_in: str = ""
@@ -222,7 +223,7 @@ class _Run:
         draw = x.order if isinstance(x, Streamed) else None
         self.batches = Batches(len(x), plan.batch_size, plan.n_steps, draw)
         self.x_valid, self.context_valid = x_valid, context_valid
-        self.outcome = Outcome(optimiser=optimiser)
+        self.outcome = Outcome(learning_rate=plan.learning_rate, optimiser=optimiser)
         self.last: dict[str, float] = {}
         self.sums: dict[str, float] = {}
         self.count = 0
