@@ -42,6 +42,10 @@ class Model(Part, ABC):
     def point(self, observation: Distribution) -> Tensor:
         """Return the reconstruction that p(x|z) stands for (its mean; the mode of categories)."""
 
+    def predict(self, z: Tensor) -> Tensor:
+        """Return ``point(decode(z))`` where gradients are not asked for; a model may have a shorter way."""
+        return self.point(self.decode(z))
+
     @abstractmethod
     def evaluate(
         self,

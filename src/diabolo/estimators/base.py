@@ -55,6 +55,7 @@ from diabolo.training import (
     Outcome,
     Plan,
     Streamed,
+    Subset,
     progress_bar,
     seeded,
     steps_per_epoch,
@@ -74,7 +75,7 @@ _BLOCK_VALUES = 1 << 24
 #: Most rows, and most values of them, that are held out of a source.
 _MOST_HELD_OUT, _MOST_HELD_OUT_VALUES = 1 << 16, 1 << 24
 #: Decoded values that stay in a processor's cache while they are shifted and scaled, and rows worth a matrix product.
-_CACHED_VALUES, _FEWEST_DECODED_ROWS = 1 << 19, 256
+_CACHED_VALUES, _FEWEST_DECODED_ROWS = 1 << 20, 256
 _ONE_UNIT_RATIO = 100.0
 
 Effort = Literal["normal", "thorough"]
@@ -260,8 +261,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         seen: np.ndarray | None,
         checkpoints: Checkpoints | None,
     ) -> tuple[Objective, Outcome]:
-        context = {} if seen is None else {"seen": self._tensor(seen, self._dtype)}
-        x, x_valid, context, context_valid = self._hold_out(array, valid, context)
+        beside = {} if seen is None else {"seen": self._tensor(seen, self._dtype)}
+        x, x_valid, context, context_valid = self._hold_out(array, valid, beside)
         objective = self._objective()
         with seeded(self.seed_ + 1), progress_bar(type(self).__name__, self.verbose) as progress:
             outcome = train(
@@ -457,24 +458,24 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _hold_out(
         self, array: np.ndarray | Surveyed, valid: np.ndarray | None, context: dict[str, Tensor]
-    ) -> tuple[Tensor | Streamed, Tensor | None, dict[str, Tensor], dict[str, Tensor]]:
+    ) -> tuple[Tensor | Subset | Streamed, Tensor | None, dict[str, Tensor | Subset], dict[str, Tensor]]:
         x = self._table(array)
         if valid is not None:
             x_valid = self._tensor(valid, self._dtype)
-            return x, x_valid, context, {"seen": x_valid} if context else {}
+            return x, x_valid, {**context}, {"seen": x_valid} if context else {}
         if isinstance(x, Streamed):
             assert isinstance(array, Surveyed)
             held_out = self._tensor(array.kept, self._dtype) if len(array.kept) else None
             return Streamed(array.without(array.held_out), x.convert), held_out, {}, {}
         rows = self._held_out(array)
         if len(rows) == 0:
-            return x, None, context, {}
+            return x, None, {**context}, {}
         held = torch.from_numpy(rows).to(x.device)
         kept = torch.from_numpy(np.delete(np.arange(len(x)), rows)).to(x.device)
         return (
-            x[kept],
+            Subset(x, kept),
             x[held],
-            {name: tensor[kept] for name, tensor in context.items()},
+            {name: Subset(tensor, kept) for name, tensor in context.items()},
             {name: tensor[held] for name, tensor in context.items()},
         )
 
@@ -891,9 +892,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         model, dtype = at or self._model_for(codes.dtype)
         cached = max(_FEWEST_DECODED_ROWS, _CACHED_VALUES // math.prod(self.layout_.event))
         n_rows = min(cached, self._rows_in_block())
-        return self._blockwise(
-            lambda z: model.point(model.decode(z)), torch.as_tensor(codes, dtype=dtype), n_rows
-        )
+        return self._blockwise(model.predict, torch.as_tensor(codes, dtype=dtype), n_rows)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

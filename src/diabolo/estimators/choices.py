@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ _SMALLEST_IMAGE = 32
 _SMALLEST_SIGNAL = 16
 #: How far apart the ranges of a table's columns lie before each is given a scale of its own.
 _UNIT_RATIO = 10.0
+_BLOCK_VALUES = 1 << 20
 #: Adam's largest rate where there are as many rows as steps, and its limits: tried on digits (1,437 rows), a table of
 #: 455, USPS (7,439), signals (1,600) and MNIST (55,000), 2,000 steps each, judged by rows held out.
 _RATE_OF_ONE_ROW_PER_STEP, _RATES = 1.2e-3, (1e-3, 6e-3)
@@ -62,7 +63,11 @@ def choose_likelihood(
     x: np.ndarray | Surveyed, layout: Layout, statistics: Statistics
 ) -> tuple[Likelihood, str]:
     """Pick a likelihood by the values, with the reason."""
-    if x.is_binary if isinstance(x, Surveyed) else x.dtype == bool or bool(((x == 0) | (x == 1)).all()):
+    if isinstance(x, Surveyed):
+        binary = x.is_binary
+    else:
+        binary = x.dtype == bool or all(bool(((rows == 0) | (rows == 1)).all()) for rows in _blocks(x))
+    if binary:
         return Bernoulli(), "likelihood='bernoulli': every value is 0 or 1"
     if layout.kind == "table":
         ranges = (statistics.high.double() - statistics.low.double()).numpy()
@@ -75,6 +80,12 @@ def choose_likelihood(
                 f"{large:.3g}), so each has a scale of its own",
             )
     return Gaussian(), "likelihood='gaussian': real values in one unit, with one learned scale"
+
+
+def _blocks(x: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield x piece by piece, so that what is made of the pieces stays small."""
+    n_rows = max(1, _BLOCK_VALUES * len(x) // max(1, x.size))
+    return (x[start : start + n_rows] for start in range(0, len(x), n_rows))
 
 
 def choose_learning_rate(n_rows: int, n_steps: int) -> tuple[float, str]:

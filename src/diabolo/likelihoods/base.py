@@ -41,6 +41,10 @@ class Likelihood(Part, ABC):
         """Return the reconstruction that p(x|z) stands for, its mean, shape (*batch, *event)."""
         return observation.mean
 
+    def predict(self, outputs: Tensor) -> Tensor:
+        """Return ``point(self(outputs))`` where nothing else of p(x|z) is asked for; may overwrite the outputs."""
+        return self.point(self(outputs))
+
     def observe(self, x: Tensor) -> Tensor:
         """Return what is observed of stored rows, shape (batch, *event): x itself, or a draw made from it.
 
@@ -65,6 +69,19 @@ class Likelihood(Part, ABC):
     def single(self, outputs: Tensor) -> Tensor:
         """Drop the dimension of the outputs when there is one for each value."""
         return outputs.squeeze(-1 - self.n_event_dims)
+
+
+def refuse_outside_unit_interval(x: np.ndarray, likelihood: str, names: Sequence[str] | None) -> None:
+    """Raise for values below 0 or above 1; nothing as large as x is made where there are none."""
+    if x.min() < 0 or x.max() > 1:
+        refuse_where(
+            (x < 0) | (x > 1),
+            x,
+            likelihood=likelihood,
+            needs="values in [0, 1]",
+            instead="divide X by its largest value (255 for bytes), or use likelihood='gaussian'.",
+            names=names,
+        )
 
 
 def refuse_where(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from diabolo.contracts import Sizes, Statistics
 from diabolo.distributions import IndependentBernoulli
-from diabolo.likelihoods.base import Likelihood, mean_logit, refuse_where
+from diabolo.likelihoods.base import Likelihood, mean_logit, refuse_outside_unit_interval
 
 
 class Bernoulli(Likelihood):
@@ -49,6 +49,10 @@ class Bernoulli(Likelihood):
         """Return the Bernoulli distributions with logits shift + outputs."""
         return IndependentBernoulli(self.shift + self.single(outputs), self.n_event_dims)
 
+    def predict(self, outputs: Tensor) -> Tensor:
+        """Return sigmoid(shift + outputs), in place."""
+        return self.single(outputs).add_(self.shift).sigmoid_()
+
     def observe(self, x: Tensor) -> Tensor:
         """Return x, or binary rows drawn from it."""
         return torch.rand_like(x).lt_(x) if self.binarise else x  # a third of the time of x.bernoulli()
@@ -59,11 +63,4 @@ class Bernoulli(Likelihood):
 
     def check(self, x: np.ndarray, names: Sequence[str] | None = None) -> None:
         """Refuse values outside [0, 1]."""
-        refuse_where(
-            (x < 0) | (x > 1),
-            x,
-            likelihood="bernoulli",
-            needs="values in [0, 1]",
-            instead="divide X by its largest value (255 for bytes), or use likelihood='gaussian'.",
-            names=names,
-        )
+        refuse_outside_unit_interval(x, "bernoulli", names)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from diabolo import distributions
 from diabolo.contracts import Statistics
-from diabolo.likelihoods.base import Likelihood, mean_logit, refuse_where
+from diabolo.likelihoods.base import Likelihood, mean_logit, refuse_outside_unit_interval
 
 
 class ContinuousBernoulli(Likelihood):
@@ -31,11 +31,4 @@ class ContinuousBernoulli(Likelihood):
 
     def check(self, x: np.ndarray, names: Sequence[str] | None = None) -> None:
         """Refuse values outside [0, 1]."""
-        refuse_where(
-            (x < 0) | (x > 1),
-            x,
-            likelihood="continuous_bernoulli",
-            needs="values in [0, 1]",
-            instead="divide X by its largest value (255 for bytes), or use likelihood='gaussian'.",
-            names=names,
-        )
+        refuse_outside_unit_interval(x, "continuous_bernoulli", names)

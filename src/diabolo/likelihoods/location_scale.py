@@ -77,6 +77,11 @@ class LocationScale(Likelihood):
         """Return the density around shift + unit * outputs."""
         return self.around(self.shift + self.unit * self.single(outputs), self.scales())
 
+    def predict(self, outputs: Tensor) -> Tensor:
+        """Return shift + unit * outputs, in place."""
+        location = self.single(outputs)
+        return torch.addcmul(self.shift, self.unit, location, out=location)
+
     @abstractmethod
     def around(self, location: Tensor, scale: Tensor) -> Distribution:
         """Return the density with the given location and scale."""

@@ -113,6 +113,10 @@ class Clustered(Model):
         """Return the reconstruction that p(x|z) stands for."""
         return self.model.point(observation)
 
+    def predict(self, z: Tensor) -> Tensor:
+        """Return the reconstructions of codes."""
+        return self.model.predict(z)
+
     def evaluate(
         self,
         x: Tensor,

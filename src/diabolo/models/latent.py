@@ -105,8 +105,7 @@ class LatentModel(Model):
 
     def decode(self, z: Tensor) -> Distribution:
         """Return p(x|z) for codes of any batch shape."""
-        outputs = self.decoder(z.reshape(-1, z.shape[-1]))
-        return self.likelihood(outputs.reshape(*z.shape[:-1], *outputs.shape[1:]))
+        return self.likelihood(self._outputs(z))
 
     def latent_prior(self) -> Distribution | None:
         """Return p(z)."""
@@ -123,6 +122,10 @@ class LatentModel(Model):
     def point(self, observation: Distribution) -> Tensor:
         """Return the reconstruction that p(x|z) stands for."""
         return self.likelihood.point(observation)
+
+    def predict(self, z: Tensor) -> Tensor:
+        """Return the reconstructions of codes of any batch shape, in the decoder's own memory."""
+        return self.likelihood.predict(self._outputs(z))
 
     def evaluate(
         self,
@@ -153,6 +156,10 @@ class LatentModel(Model):
         if not self.posterior.has_density:
             return x.new_empty(shape)
         return torch.randn(shape, dtype=x.dtype, device=x.device)
+
+    def _outputs(self, z: Tensor) -> Tensor:
+        outputs = self.decoder(z.reshape(-1, z.shape[-1]))
+        return outputs.reshape(*z.shape[:-1], *outputs.shape[1:])
 
     def _check_parts(self) -> None:
         if self.prior is not None and not self.posterior.has_density:

@@ -1,6 +1,6 @@
 """The loop that moves the weights, and what it keeps of its way."""
 
-from diabolo.training.batches import steps_per_epoch
+from diabolo.training.batches import Subset, steps_per_epoch
 from diabolo.training.checkpoint import Checkpoints, CheckpointWarning
 from diabolo.training.gradient import Gradient
 from diabolo.training.loop import DivergenceWarning, Outcome, Plan, mean_terms, train
@@ -19,6 +19,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "Streamed",
+    "Subset",
     "mean_terms",
     "progress_bar",
     "seeded",

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from diabolo.contracts import Model, Objective
-from diabolo.training.batches import Batches, steps_per_epoch
+from diabolo.training.batches import Batches, Subset, steps_per_epoch, taken
 from diabolo.training.checkpoint import Checkpoints
 from diabolo.training.gradient import Autograd, Gradient, as_numbers
 from diabolo.training.schedules import warm_up_cosine
@@ -80,10 +80,10 @@ class Outcome:
 def train(
     model: Model,
     objective: Objective,
-    x: Tensor | Streamed,
+    x: Tensor | Subset | Streamed,
     *,
     plan: Plan,
-    context: Mapping[str, Tensor] | None = None,
+    context: Mapping[str, Tensor | Subset] | None = None,
     x_valid: Tensor | None = None,
     context_valid: Mapping[str, Tensor] | None = None,
     optimiser: torch.optim.Optimizer | None = None,
@@ -103,11 +103,11 @@ def train(
     model, objective : Model, Objective
         What moves, and what is minimised (the sum of its terms). The objective's own players, if it has
         any, move after each step of the model.
-    x : Tensor of shape (n_rows, *event), or Streamed
+    x : Tensor of shape (n_rows, *event), or Subset, or Streamed
         Training rows, in units of X. Nothing is asked of them but their number, an order of them and ``x[rows]``.
     plan : Plan
         Length, batch, rate.
-    context, context_valid : mapping of str to Tensor, optional
+    context, context_valid : mapping of str to Tensor or Subset, optional
         More tensors with a row for each row of x, handed to ``model.evaluate``.
     x_valid : Tensor, optional
         Held-out rows.
@@ -132,6 +132,13 @@ def train(
             f"objective={objective!r} looks at all rows before a step, so it needs them in memory and not in a source "
             "that is read in blocks: give an array, as in numpy.asarray(X)."
         )
+    beside: dict[str, Any] = dict(context or {})
+    if type(objective).survey is not Objective.survey:  # it reads, and may write, what lies in memory
+        x, *others = (
+            rows[torch.arange(len(rows))] if isinstance(rows, Subset) else rows
+            for rows in (x, *beside.values())
+        )
+        beside = dict(zip(beside, others, strict=True))
     optimiser = optimiser or adam(model, plan.learning_rate)
     objective.begin(model, len(x))
     run = _Run(model, objective, plan, optimiser, x, x_valid, context_valid or {})
@@ -143,7 +150,6 @@ def train(
             return outcome
     autograd = Autograd(model, objective, optimiser)
     learn = gradient or autograd
-    beside = dict(context or {})
     model.train()
     objective.train()
     try:
@@ -152,8 +158,8 @@ def train(
             if isinstance(x, Tensor) and objective.survey(model, x, beside, step):
                 outcome.stopped = "settled"
                 break
-            batch = model.observe(x[rows])
-            seen = {name: tensor[rows] for name, tensor in beside.items()}
+            batch = model.observe(taken(x, rows))
+            seen = {name: taken(tensor, rows) for name, tensor in beside.items()}
             loss = learn(batch, seen, step / plan.n_steps)
             if not math.isfinite(loss):
                 if run.diverge(step):
@@ -214,7 +220,7 @@ class _Run:
         objective: Objective,
         plan: Plan,
         optimiser: torch.optim.Optimizer,
-        x: Tensor | Streamed,
+        x: Tensor | Subset | Streamed,
         x_valid: Tensor | None,
         context_valid: Mapping[str, Tensor],
     ) -> None:
