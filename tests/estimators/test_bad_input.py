@@ -69,7 +69,10 @@ def test_data_that_cannot_be_fitted(bad, message):
         ({"validation_fraction": 1.0}, "validation_fraction.*early_stopping=False"),
         ({"learning_rate": np.inf}, "learning_rate must be a number above 0, or 'auto', got inf"),
         ({"learning_rate": "fast"}, "learning_rate must be a number above 0, or 'auto', got 'fast'"),
-        ({"validation_fraction": "a tenth"}, "validation_fraction must lie strictly between 0 and 1, or be 'auto'"),
+        (
+            {"validation_fraction": "a tenth"},
+            "validation_fraction must lie strictly between 0 and 1, or be 'auto'",
+        ),
         ({"early_stopping": "no"}, "early_stopping must be True or False, got 'no'"),
         ({"warm_start": 2}, "warm_start must be True or False, got 2"),
         ({"verbose": -1}, "verbose must be 0, or 1 for a progress bar, got -1"),
@@ -350,7 +353,7 @@ def test_a_loss_that_is_no_number_is_met_with_a_lower_rate():
         model.fit(X)
     assert model.stopped_ == "budget"
     assert "halved after each of the steps 34, 35" in model.choices_["learning_rate"]
-    whole = vae(network=MLP((4,)), max_epochs=40, batch_size=20, early_stopping=False).fit(X)
+    whole = vae(network=Explodes(10_000), max_epochs=40, batch_size=20, early_stopping=False).fit(X)
     rates = [{row["step"]: row["learning_rate"] for row in m.history_} for m in (model, whole)]
     assert all(rates[0][step] == rates[1][step] * (1 if step < 34 else 0.25) for step in rates[0])
     assert model.history_[-1]["loss"] < model.history_[0]["loss"]
@@ -358,7 +361,7 @@ def test_a_loss_that_is_no_number_is_met_with_a_lower_rate():
 
 def test_divergence_goes_back_to_the_weights_of_the_last_check():
     model = vae(network=Explodes(79, calls=1), max_epochs=40, batch_size=20, early_stopping=False)
-    short = vae(network=MLP((4,)), max_epochs=40, batch_size=20, early_stopping=False)
+    short = vae(network=Explodes(10_000), max_epochs=40, batch_size=20, early_stopping=False)
     with pytest.warns(DivergenceWarning):
         model.fit(X)  # the last of 80 steps
     rows = []

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from diabolo import (
     InterruptedWarning,
     MultiRateVAE,
 )
-from diabolo.networks import MLP
+from diabolo.networks import MLP, Conv2d
 from diabolo.objectives import AdversarialTotalCorrelation, TotalCorrelation
 from diabolo.schedules import Controlled
 from diabolo.storage import FolderLock, ModelFileError
@@ -108,6 +109,14 @@ def test_at_any_place_of_the_epoch(step, tmp_path):
     whole = vae().fit(X)
     broken_off(vae(), tmp_path, step)
     assert_same(vae().fit(X, checkpoint_dir=tmp_path), whole)
+
+
+def test_moments_of_convolutions_have_the_layout_of_their_weights(tmp_path):
+    images = X[:, :1, None] + np.random.default_rng(1).normal(size=(150, 12, 12))
+    make = partial(vae, network=Conv2d((4, 8)), max_epochs=2)
+    whole = make().fit(images)
+    broken_off(make(), tmp_path, 5, X=images)
+    assert_same(make().fit(images, checkpoint_dir=tmp_path), whole)
 
 
 def test_pairs_of_noisy_rows_and_given_held_out_rows(tmp_path):

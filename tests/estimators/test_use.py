@@ -266,6 +266,27 @@ def test_data_far_from_zero_keep_their_precision():
     assert ae.evaluate(X).explained_variance > 0.99
 
 
+def test_many_rows_hold_out_no_more_than_2000():
+    model = AutoEncoder(1, network="linear", max_epochs=1, batch_size=4000, random_state=0)
+    for n_rows, held_out in [(40, 4), (20_000, 2000), (30_000, 2000)]:
+        assert model.plan(np.arange(n_rows, dtype=np.float32)[:, None]).n_held_out == held_out
+    X = np.arange(30_000, dtype=np.float32)[:, None]
+    assert model.set_params(validation_fraction=0.1).plan(X).n_held_out == 3000
+
+
+@pytest.mark.parametrize(("make", "few"), [(VAE, 1e-3), (AutoEncoder, 2e-3)])
+def test_the_learning_rate_follows_from_rows_and_steps(make, few):
+    model = make(2, network=MLP((4,)), early_stopping=False, random_state=0)
+    for max_epochs, rate in [(1, 6e-3), (64, 1.5e-3 if few < 1.5e-3 else few), (400, few)]:
+        model.set_params(max_epochs=max_epochs).fit(DIGITS[:100])
+        assert model.learning_rate_ == pytest.approx(rate)
+        assert f"learning_rate={rate:.3g}: {max_epochs} steps on 100 rows" == model.choices_["learning_rate"]
+    model.set_params(learning_rate=3e-3, max_epochs=1).fit(DIGITS[:100])
+    assert model.learning_rate_ == 3e-3
+    assert "learning_rate" not in model.choices_
+    assert model.partial_fit(DIGITS[:100]).learning_rate_ == 3e-3
+
+
 def test_effort_is_a_budget_of_steps():
     model = AutoEncoder(2, network=MLP((4,)), early_stopping=False, random_state=0).fit(DIGITS[:150])
     assert model.n_steps_ == 2000

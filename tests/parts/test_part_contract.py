@@ -260,6 +260,8 @@ class TestInAModel:
         for name, tensor in model.state_dict().items():
             assert torch.isfinite(tensor).all(), name
         e = model.evaluate(x, n_draws=3)
+        with torch.inference_mode():  # the short way to reconstructions is the long one
+            torch.testing.assert_close(model.predict(e.z), model.point(model.decode(e.z)))
         assert e.z.shape == (3, len(x), 2)
         assert e.log_px.shape == (3, len(x))
         assert model.point(e.observation).shape == (3, *x.shape)

@@ -26,9 +26,9 @@ COMMON = """network : str or Network
     batch_size : int
         Rows in a step.
     learning_rate : float or "auto"
-        Largest learning rate of Adam; it rises over 15 % of the steps and falls to 0 as a cosine. ``"auto"``: in
+        Largest learning rate of Adam; it rises over 5 % of the steps and falls to 0 as a cosine. ``"auto"``: in
         proportion to the root of rows over steps, for the more often rows are seen, the easier they are
-        learned by heart; 1e-3 and 6e-3 are where it begins and ends (``learning_rate_``).
+        learned by heart; 6e-3 at most and 1e-3 at least, 2e-3 without a density (``learning_rate_``).
     early_stopping : bool
         Hold out rows, keep the weights that are best on them and stop when these no longer
         improve. With fewer than 20 rows none are held out.

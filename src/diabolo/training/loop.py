@@ -341,6 +341,7 @@ class _Run:
         self.objective.load_state_dict(state["objective"])
         for optimiser, kept in zip(self._optimisers(), state["optimisers"], strict=True):
             optimiser.load_state_dict(kept)
+            _lay_out(optimiser)
         self.kept, self.kept_objective = state["kept"]
         self.started = time.perf_counter() - state["seconds"]
         for name in _BOOKS:
@@ -370,6 +371,14 @@ class _Run:
         for name, tensor in self.model.state_dict().items():
             self.kept[name].copy_(tensor)
         self.kept_objective = deepcopy(self.objective.state_dict())
+
+
+def _lay_out(optimiser: torch.optim.Optimizer) -> None:
+    """Give moments the strides of their parameters, which fused steps take for granted and files do not keep."""
+    for parameter, state in optimiser.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter).copy_(value)
 
 
 #: What a checkpoint holds of the outcome and of the bookkeeping as it is.
