@@ -139,7 +139,7 @@ def _linear_log_likelihood(vae: VAE, X: np.ndarray) -> float:
 
 def classic_vae(seed: int) -> dict:
     X, T = mnist()
-    plain_seconds, plain_loss = _plain_loop(X, T, seed)
+    plain_seconds, plain_loss = plain_loop(X, T, seed)
     start = time.perf_counter()
     vae = VAE(20, max_epochs=10, learning_rate=3e-3, random_state=seed, **CLASSIC).fit(X)
     seconds = time.perf_counter() - start
@@ -152,7 +152,7 @@ def classic_vae(seed: int) -> dict:
     }
 
 
-def _plain_loop(X: np.ndarray, T: np.ndarray, seed: int) -> tuple[float, float]:
+def plain_loop(X: np.ndarray, T: np.ndarray, seed: int) -> tuple[float, float]:
     """Plain PyTorch: the same net, TensorDataset and DataLoader, Adam 1e-3, 10 epochs of batches of 128."""
     from torch import nn
     from torch.nn import functional as F

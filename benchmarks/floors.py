@@ -1,7 +1,9 @@
-"""What a step of training cannot do without: its matrix products and convolutions, one by one, and nothing else."""
+"""Contenders in turn, and what a step of training cannot do without: its matrix products and convolutions."""
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +13,36 @@ from torch import Tensor, nn
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
 
 
-def floor_of(model: Any, x: Tensor) -> dict[str, dict[str, Callable[[], object]]]:
-    """Return, for each layer of a model, its products there and back for a batch, in each memory layout.
+def medians(repeats: int = 9, **contenders: Callable[[], object]) -> dict[str, float]:
+    """Return the median seconds of each contender; they take turns, after one turn that does not count.
 
-    The floor of a step is the sum over the layers of the least time. Shapes are those that the layers meet in the
+    With one thread these are seconds of the processor, which other work on the machine takes less from.
+    """
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(repeats + 1):
+        for name, run in contenders.items():
+            start = clock()
+            run()
+            if turn:
+                seconds[name].append(clock() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def floor_seconds(seconds: dict[str, float]) -> float:
+    """Return the sum over layers of the least time, from the medians of ``layer / layout``."""
+    least: dict[str, float] = {}
+    for name, value in seconds.items():
+        layer, slash, _ = name.partition(" / ")
+        if slash:
+            least[layer] = min(value, least.get(layer, value))
+    return sum(least.values())
+
+
+def floor_of(model: Any, x: Tensor) -> dict[str, Callable[[], object]]:
+    """Return the products of each layer of a model there and back for a batch, as ``layer / layout``.
+
+    The floor of a step is the sum over the layers of the least time over layouts. Shapes are those that the layers meet in the
     model; the first one needs no gradient of its input.
     """
     layers = {
@@ -32,7 +60,11 @@ def floor_of(model: Any, x: Tensor) -> dict[str, dict[str, Callable[[], object]]
     for hook in hooks:
         hook.remove()
     first = next(iter(met))
-    return {name: _products(layers[name], given, to_input=name != first) for name, given in met.items()}
+    return {
+        f"{name} / {layout}": products
+        for name, given in met.items()
+        for layout, products in _products(layers[name], given, to_input=name != first).items()
+    }
 
 
 def _products(layer: Any, given: Tensor, *, to_input: bool) -> dict[str, Callable[[], object]]:

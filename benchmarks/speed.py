@@ -1,8 +1,9 @@
 """Speed in ratios: ``python -m benchmarks.speed``.
 
 Contenders are run in turn, in the same process, and their medians compared, so that a busy machine slows them alike;
-imports are timed in processes of their own. Each row is kept in ``benchmarks/measured/speed.jsonl``; ``--table``
-prints them. A peer that is not installed is skipped, with a line. Nothing is read but what the rows make themselves.
+imports and memory are measured in processes of their own. Each row is kept in ``benchmarks/measured/speed.jsonl``;
+``--table`` prints them. A peer that is not installed is skipped, with a line. The rows of a whole fit read MNIST
+(set DIABOLO_DATA); the others make what they need.
 """
 
 from __future__ import annotations
@@ -12,32 +13,19 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.floors import medians
 from benchmarks.ledger import Ledger, Row
+from benchmarks.training import epoch_of_convolutions, epoch_of_mlp, memory, pythae_fit, scaling, whole_fit
 from diabolo import VAE, OnnxModel, export_onnx
 from diabolo.networks import MLP
 
-REPEATS = 9
 N_ROWS = 70_000
-
-
-def medians(repeats: int = REPEATS, **contenders: Callable[[], object]) -> dict[str, float]:
-    """Return the median seconds of each contender; they take turns, after one turn that does not count."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for turn in range(repeats + 1):
-        for name, run in contenders.items():
-            start = time.perf_counter()
-            run()
-            if turn:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def classic(seed: int, n_rows: int = 2000) -> VAE:
@@ -111,6 +99,29 @@ def imports(first: str, statement: str, seed: int) -> dict:
 
 
 ROWS = [
+    Row("default fit of VAE, 784-400-20", whole_fit, ">= 2.5 times faster (stretch 4.5), as good", seeds=5),
+    Row("default fit of VAE beside pythae", pythae_fit, ">= 4 times faster (stretch 7)", seeds=1),
+    Row(
+        "epoch, MLP 784-400-20, batch 128",
+        partial(epoch_of_mlp, 128),
+        "<= 1.6 x floor (stretch 1.2)",
+        seeds=1,
+    ),
+    Row("epoch, MLP 784-400-20, batch 256", partial(epoch_of_mlp, 256), "-", seeds=1),
+    *(
+        Row(
+            f"epoch, {net}",
+            partial(epoch_of_convolutions, net),
+            "<= 1.3 x floor; >= 1.1 x plain PyTorch",
+            seeds=1,
+        )
+        for net in ("DCEC", "4-layer convolutional VAE")
+    ),
+    Row("memory of a fit", memory, "<= 1.5 x data + weights + activations (stretch 1.2)", seeds=1),
+    *(
+        Row(f"scaling over {axis}", partial(scaling, axis), "linear", seeds=1)
+        for axis in ("rows", "features", "latent")
+    ),
     Row("transform, 70,000 rows", partial(inference, "transform"), ">= .9 (stretch 1)", seeds=1),
     Row(
         "inverse_transform, 70,000 rows",
@@ -130,4 +141,4 @@ ROWS = [
 
 
 if __name__ == "__main__":
-    Ledger("speed", ROWS, reads_data=False).command(__doc__)
+    Ledger("speed", ROWS).command(__doc__)
