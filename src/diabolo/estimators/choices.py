@@ -22,8 +22,8 @@ _SMALLEST_SIGNAL = 16
 #: How far apart the ranges of a table's columns lie before each is given a scale of its own.
 _UNIT_RATIO = 10.0
 _BLOCK_VALUES = 1 << 20
-#: Adam's largest rate where there are as many rows as steps, and its limits: tried on digits (1,437 rows), a table of
-#: 455, USPS (7,439), signals (1,600) and MNIST (55,000), 2,000 steps each, judged by rows held out.
+#: Adam's largest rate where there are as many rows as steps, and its limits: tried on a table of 455 rows, digits
+#: (1,437), USPS (7,439) and MNIST (55,000), 2,000 steps each, judged by rows held out.
 _FEWEST_STEPS = 2000
 _RATE_OF_ONE_ROW_PER_STEP, _LOWEST_RATE, _HIGHEST_RATE = 1.2e-3, 1e-3, 6e-3
 
