@@ -97,9 +97,8 @@ def pythae_fit(seed: int) -> dict:
             TheirVAE(config, Encoder(), Decoder()),
             train_dataset=_Images(images),
             training_config=BaseTrainerConfig(
-                folder,
-                128,
-                128,
+                output_dir=folder,
+                per_device_train_batch_size=128,
                 num_epochs=1,
                 learning_rate=1e-3,
                 optimizer_cls="Adam",
@@ -131,7 +130,7 @@ class _Images(torch.utils.data.Dataset):
         return DatasetOutput(data=self.images[i])
 
 
-def epoch_of_mlp(batch: int, seed: int, n_steps: int = 50) -> dict:
+def epoch_of_mlp(batch: int, seed: int, n_steps: int = 150) -> dict:
     """Steps of the 784-400-20 VAE beside autograd, plain PyTorch, and their matrix products."""
     x = _strokes(20_000, 28, seed).flatten(1)
     model = _started(MLP((400,)), x, 20)
