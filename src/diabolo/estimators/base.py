@@ -432,9 +432,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             n_steps = self.max_epochs * steps_per_epoch(n_rows, self.batch_size)
         rate = self.learning_rate
         if _is_auto(rate):
-            rate, self.choices_["learning_rate"] = choices.choose_learning_rate(
-                n_rows, n_steps, has_density=self.model_.has_density
-            )
+            rate, self.choices_["learning_rate"] = choices.choose_learning_rate(n_rows, n_steps)
         return Plan(
             n_steps=n_steps,
             batch_size=min(self.batch_size, n_rows),

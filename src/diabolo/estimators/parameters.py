@@ -28,7 +28,7 @@ COMMON = """network : str or Network
     learning_rate : float or "auto"
         Largest learning rate of Adam; it rises over 5 % of the steps and falls to 0 as a cosine. ``"auto"``: in
         proportion to the root of rows over steps, for the more often rows are seen, the easier they are
-        learned by heart; 6e-3 at most and 1e-3 at least, 2e-3 without a density (``learning_rate_``).
+        learned by heart; 6e-3 at most and 2e-3 at least (``learning_rate_``).
     early_stopping : bool
         Hold out rows, keep the weights that are best on them and stop when these no longer
         improve. With fewer than 20 rows none are held out.
