@@ -114,6 +114,7 @@ def fail_after(monkeypatch, n, failure):
         return terms if len(calls) < n else failure(terms)
 
     monkeypatch.setattr(Reconstruction, "forward", forward)
+    monkeypatch.setattr("diabolo.estimators.base.written_gradient", lambda model, objective: None)
 
 
 def interrupt(terms):

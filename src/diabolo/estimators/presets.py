@@ -10,6 +10,7 @@ import torch
 from diabolo.training import Plan, steps_per_epoch
 
 _CHECKS = 40
+_WARM_UP = 0.15
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,14 @@ class Preset:
 
     def _plan(self, n_steps: int, n_rows: int, batch_size: int, learning_rate: float) -> Plan:
         every = max(1, math.ceil(n_steps / _CHECKS))
-        return Plan(n_steps, min(batch_size, n_rows), learning_rate, every, constant_rate=self.constant_rate)
+        return Plan(
+            n_steps,
+            min(batch_size, n_rows),
+            learning_rate,
+            every,
+            constant_rate=self.constant_rate,
+            warm_up=_WARM_UP,
+        )
 
 
 PRESETS = {

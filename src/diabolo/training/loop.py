@@ -47,6 +47,8 @@ class Plan:
         Checks without improvement on the held-out rows after which training stops.
     constant_rate : bool
         Keep the learning rate where it is, for training in pieces.
+    warm_up : float
+        Share of the steps over which the learning rate rises.
     """
 
     n_steps: int
@@ -55,6 +57,7 @@ class Plan:
     check_every: int
     patience: int | None = None
     constant_rate: bool = False
+    warm_up: float = 0.05
 
 
 @dataclass
@@ -244,7 +247,9 @@ class _Run:
         """Set the learning rate of a step: as it is planned, less for each time that training diverged."""
         if self.plan.constant_rate:
             return
-        planned = self.plan.learning_rate * warm_up_cosine((step - 0.5) / self.plan.n_steps)
+        planned = self.plan.learning_rate * warm_up_cosine(
+            (step - 0.5) / self.plan.n_steps, self.plan.warm_up
+        )
         for group in self.optimiser.param_groups:
             group["lr"] = planned * _LOWER ** len(self.outcome.retries)
 
@@ -275,6 +280,7 @@ class _Run:
             row.update({f"val_{name}": value for name, value in valid.items()})
         score = self.objective.judge(row)
         if not all(map(math.isfinite, score)):
+            self.outcome.history.pop()  # files hold numbers
             return self.diverge(step)
         if self.x_valid is None:
             self._keep(step)
