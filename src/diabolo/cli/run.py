@@ -80,7 +80,7 @@ class Run:
             )
         source, reading = _found(self.config["source"], split["source"]), Reading(**self.config["reading"])
         rows = (
-            whole(read(source, reading))
+            whole(read(source, replace(reading, stream=False)))
             if split.get("whole")
             else gather(
                 source,
