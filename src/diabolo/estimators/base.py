@@ -67,7 +67,7 @@ _CHECKS = 40
 _FEWEST_ROWS_TO_HOLD_OUT = 20
 _BLOCK_VALUES = 1 << 24
 #: Most rows, and most values of them, that are held out of a source.
-_MOST_HELD_OUT, _MOST_HELD_OUT_VALUES = 1 << 16, 1 << 24
+_MOST_HELD_OUT, _MOST_HELD_OUT_VALUES = 1 << 14, 1 << 23
 #: Decoded values that stay in a processor's cache while they are shifted and scaled, and rows worth a matrix product.
 _CACHED_VALUES, _FEWEST_DECODED_ROWS = 1 << 19, 256
 _ONE_UNIT_RATIO = 100.0
