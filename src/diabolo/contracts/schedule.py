@@ -10,6 +10,9 @@ from diabolo.contracts.part import Part
 class Schedule(Part, ABC):
     """A function of the progress of training that gives the weight of a term of an objective."""
 
+    #: Whether the weight depends on the rate of the whole batch, and not on the progress alone.
+    reads_rate: bool = True
+
     def check(self) -> None:
         """Refuse hyper-parameters that mean nothing; called before the first step."""
 

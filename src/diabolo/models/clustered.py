@@ -113,6 +113,12 @@ class Clustered(Model):
         """Return the reconstruction that p(x|z) stands for."""
         return self.model.point(observation)
 
+    def chance(
+        self, x: Tensor, context: Mapping[str, Tensor], n_draws: int = 1
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Draw what the model draws."""
+        return self.model.chance(x, context, n_draws)
+
     def evaluate(
         self,
         x: Tensor,

@@ -124,6 +124,13 @@ class LatentModel(Model):
         """Return the reconstruction that p(x|z) stands for."""
         return self.likelihood.point(observation)
 
+    def chance(
+        self, x: Tensor, context: Mapping[str, Tensor], n_draws: int = 1
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Draw the corruption and the noise of the codes."""
+        seen = {} if self.corruption is None or "seen" in context else {"seen": self.corruption(x)}
+        return {**context, **seen}, self.noise(x, n_draws)
+
     def evaluate(
         self,
         x: Tensor,

@@ -130,6 +130,12 @@ class MultiRate(Model):
         """Return the reconstruction that p(x|z) stands for."""
         return self.model.point(observation)
 
+    def chance(
+        self, x: Tensor, context: Mapping[str, Tensor], n_draws: int = 1
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Draw a beta for each row, then what the model draws."""
+        return self.model.chance(x, {"log_beta": self.draw_log_beta(x), **context}, n_draws)
+
     def evaluate(
         self,
         x: Tensor,
