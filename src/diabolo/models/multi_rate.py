@@ -134,7 +134,7 @@ class MultiRate(Model):
         self, x: Tensor, context: Mapping[str, Tensor], n_draws: int = 1
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Draw a beta for each row, then what the model draws."""
-        return self.model.chance(x, {"log_beta": self.draw_log_beta(x), **context}, n_draws)
+        return self.model.chance(x, self._with_log_beta(x, context), n_draws)
 
     def evaluate(
         self,
@@ -145,7 +145,7 @@ class MultiRate(Model):
         noise: Tensor | None = None,
     ) -> Evaluation:
         """Draw a beta for each row (unless ``context`` has ``"log_beta"``), corrupt, encode, draw, decode."""
-        context = {"log_beta": self.draw_log_beta(x), **(context or {})}
+        context = self._with_log_beta(x, context or {})
         log_beta = context["log_beta"]
         posterior = self.encode(self.model.seen(x, context), log_beta)
         z = self.draw(posterior, self.model.noise(x, n_draws) if noise is None else noise)
@@ -153,6 +153,9 @@ class MultiRate(Model):
         if self.training:
             observation = self.likelihood.follow(observation, x)
         return Evaluation(x, z, posterior, self.latent_prior(), observation, context)
+
+    def _with_log_beta(self, x: Tensor, context: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {**context} if "log_beta" in context else {"log_beta": self.draw_log_beta(x), **context}
 
     def draw_log_beta(self, x: Tensor) -> Tensor:
         """Return ln beta for each row, shape (batch,): uniform, stratified over the batch in random order."""

@@ -15,8 +15,10 @@ from torch import Tensor
 from diabolo.contracts import Model, Objective
 from diabolo.training.batches import Batches, steps_per_epoch
 from diabolo.training.checkpoint import Checkpoints
+from diabolo.training.processes import joined
 from diabolo.training.schedules import warm_up_cosine
 from diabolo.training.seeding import generator_states, seeded, set_generators
+from diabolo.training.sharing import Alone, Shared
 from diabolo.training.streamed import Streamed
 
 _VALIDATION_ROWS = 4096
@@ -128,13 +130,16 @@ def train(
         )
     optimiser = optimiser or adam(model, plan.learning_rate)
     objective.begin(model, len(x))
-    run = _Run(model, objective, plan, optimiser, x, x_valid, context_valid or {})
+    processes = joined()
+    share = Alone(model, objective) if processes.size == 1 else Shared(model, objective, processes)
+    run = _Run(share, plan, optimiser, x, x_valid, context_valid or {})
     outcome, players = run.outcome, run.players
     if checkpoints is not None:
         outcome.kept_in = str(checkpoints.folder)
         if run.resume(checkpoints.take()):
             run.restore()
             return outcome
+    share.begin()
     beside = dict(context or {})
     model.train()
     objective.train()
@@ -146,16 +151,13 @@ def train(
                 break
             batch = model.observe(x[rows])
             seen = {name: tensor[rows] for name, tensor in beside.items()}
-            evaluation = model.evaluate(batch, seen, objective.n_draws)
-            terms = objective(evaluation, step / plan.n_steps)
-            loss: Tensor = sum(terms.values())
-            value = loss.item()
+            evaluation, loss, value = share.evaluate(batch, seen, step / plan.n_steps)
             if not math.isfinite(value):
                 if run.diverge(step):
                     break
                 continue
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            share.backward(loss)
             optimiser.step()
             for player in players:
                 player.move(evaluation)
@@ -187,23 +189,27 @@ def adam(model: Model, learning_rate: float) -> torch.optim.Optimizer:
 
 @torch.inference_mode()
 def mean_terms(
-    model: Model, objective: Objective, x: Tensor, context: Mapping[str, Tensor], seed: int = 0
+    model: Model,
+    objective: Objective,
+    x: Tensor,
+    context: Mapping[str, Tensor],
+    seed: int = 0,
+    share: Alone | None = None,
 ) -> dict[str, float]:
-    """Return loss, distortion and rate (nats per row) over rows, with noise from a fixed seed."""
+    """Return loss, distortion and rate (nats per row) over rows, with noise from a fixed seed.
+
+    ``share`` says who evaluates them where it is not this process alone.
+    """
+    share = share or Alone(model, objective)
     totals: dict[str, float] = {}
     with seeded(seed):
         for rows in torch.arange(len(x)).split(_VALIDATION_ROWS):
             seen = {name: tensor[rows] for name, tensor in context.items()}
-            evaluation = model.evaluate(model.observe(x[rows]), seen, objective.n_draws)
-            loss: Tensor = sum(objective(evaluation).values())
-            terms = {"loss": loss.item(), **_quantities(objective, evaluation)}
+            evaluation, _, loss = share.evaluate(model.observe(x[rows]), seen)
+            terms = {"loss": loss, **share.quantities(evaluation)}
             for name, value in terms.items():
                 totals[name] = totals.get(name, 0.0) + value * len(rows) / len(x)
     return totals
-
-
-def _quantities(objective: Objective, evaluation: Any) -> dict[str, float]:
-    return {name: value.item() for name, value in objective.quantities(evaluation).items()}
 
 
 class _Run:
@@ -211,15 +217,15 @@ class _Run:
 
     def __init__(
         self,
-        model: Model,
-        objective: Objective,
+        share: Alone,
         plan: Plan,
         optimiser: torch.optim.Optimizer,
         x: Tensor | Streamed,
         x_valid: Tensor | None,
         context_valid: Mapping[str, Tensor],
     ) -> None:
-        self.model, self.objective, self.plan, self.optimiser = model, objective, plan, optimiser
+        self.share, self.plan, self.optimiser = share, plan, optimiser
+        model, objective = self.model, self.objective = share.model, share.objective
         self.players = objective.players()
         draw = x.order if isinstance(x, Streamed) else None
         self.batches = Batches(len(x), plan.batch_size, plan.n_steps, draw)
@@ -245,7 +251,7 @@ class _Run:
 
     def gather(self, loss: float, evaluation: Any) -> None:
         """Add one step to the averages of the coming row of the history."""
-        self.last = {"loss": loss, **_quantities(self.objective, evaluation)}
+        self.last = {"loss": loss, **self.share.quantities(evaluation)}
         for name, value in self.last.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.count += 1
@@ -264,7 +270,9 @@ class _Run:
         if self.x_valid is not None:
             self.model.eval()
             self.objective.eval()
-            valid = mean_terms(self.model, self.objective, self.x_valid, self.context_valid)
+            valid = mean_terms(
+                self.model, self.objective, self.x_valid, self.context_valid, share=self.share
+            )
             self.model.train()
             self.objective.train()
             row.update({f"val_{name}": value for name, value in valid.items()})
