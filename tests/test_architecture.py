@@ -19,7 +19,7 @@ models:        contracts distributions networks
 objectives:    contracts distributions networks
 schedules:     contracts
 storage:
-training:      contracts storage
+training:      contracts distributions storage
 data:          contracts
 measures:      contracts distributions
 estimators:    ABOVE
@@ -27,7 +27,7 @@ persistence:   ABOVE
 recipes:       ABOVE
 export:        likelihoods estimators storage
 report:        estimators recipes measures data storage persistence
-cli:           estimators recipes measures data storage persistence contracts report export
+cli:           estimators recipes measures data storage persistence contracts training report export
 __init__:      ABOVE
 __main__:      cli
 """

@@ -54,6 +54,7 @@ from diabolo.training import (
     Outcome,
     Plan,
     Streamed,
+    joined,
     progress_bar,
     seeded,
     steps_per_epoch,
@@ -271,7 +272,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return objective, outcome
 
     def _new_seed(self) -> int:
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
+        return joined().first(lambda: int(check_random_state(self.random_state).randint(2**31 - 1)))
 
     def _after_fit(self, x: Tensor | Streamed) -> None:
         """Keep what else the model needs of the training rows."""
@@ -479,6 +480,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             )
 
     def _tell(self, outcome: Outcome) -> None:
+        if not joined().is_first:
+            return
         n = len(outcome.retries)
         again = (
             "once, with half the learning rate" if n == 1 else f"{n} times, each with half the learning rate"

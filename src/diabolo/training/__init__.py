@@ -3,6 +3,7 @@
 from diabolo.training.batches import steps_per_epoch
 from diabolo.training.checkpoint import Checkpoints, CheckpointWarning
 from diabolo.training.loop import DivergenceWarning, Outcome, Plan, mean_terms, train
+from diabolo.training.processes import LostProcessError, Processes, joined
 from diabolo.training.progress import progress_bar
 from diabolo.training.schedules import warm_up_cosine
 from diabolo.training.seeding import seeded
@@ -14,9 +15,12 @@ __all__ = [
     "Checkpoints",
     "DivergenceWarning",
     "InterruptedWarning",
+    "LostProcessError",
     "Outcome",
     "Plan",
+    "Processes",
     "Streamed",
+    "joined",
     "mean_terms",
     "progress_bar",
     "seeded",

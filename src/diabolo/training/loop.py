@@ -139,7 +139,7 @@ def train(
         if run.resume(checkpoints.take()):
             run.restore()
             return outcome
-    share.begin()
+    share.begin({"plan": plan}, {"X": x, "X_val": x_valid, **(context or {})})
     beside = dict(context or {})
     model.train()
     objective.train()
@@ -270,9 +270,7 @@ class _Run:
         if self.x_valid is not None:
             self.model.eval()
             self.objective.eval()
-            valid = mean_terms(
-                self.model, self.objective, self.x_valid, self.context_valid, share=self.share
-            )
+            valid = mean_terms(self.model, self.objective, self.x_valid, self.context_valid, share=self.share)
             self.model.train()
             self.objective.train()
             row.update({f"val_{name}": value for name, value in valid.items()})

@@ -18,7 +18,9 @@ from torch import Tensor
 #: Seconds that a process waits for the others; the environment's ``DIABOLO_TIMEOUT`` if it is set.
 TIMEOUT = 300.0
 _VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-_OF_THE_ENGINE = re.compile(r"gloo|nccl|processgroup|connection (closed|reset|refused)|timed? ?out", re.IGNORECASE)
+_OF_THE_ENGINE = re.compile(
+    r"gloo|nccl|processgroup|connection (closed|reset|refused)|timed? ?out", re.IGNORECASE
+)
 
 T = TypeVar("T")
 
@@ -131,7 +133,7 @@ class Processes:
             return None
         return LostProcessError(
             f"process {self.rank} of {self.size} lost another one: it has ended, or did not answer for "
-            f"{timeout().total_seconds():g} seconds."
+            f"{timeout().total_seconds():g} seconds"
         )
 
     @property

@@ -16,6 +16,9 @@ from diabolo.training.processes import Processes
 from diabolo.training.seeding import own_generators, set_own_generators
 from diabolo.training.whole_batch import WholeBatch
 
+#: Rows that are compared between the processes before the first step.
+_GLANCE_ROWS = 1000
+
 
 class Alone:
     """The model and its objective at a batch, in this process.
@@ -29,15 +32,15 @@ class Alone:
     def __init__(self, model: Model, objective: Objective) -> None:
         self.model, self.objective = model, objective
 
-    def begin(self) -> None:
-        """Get ready for the first step."""
+    def begin(self, settings: Mapping[str, Any], rows: Mapping[str, Any]) -> None:
+        """Get ready for the first step, with what the training was given."""
 
     def evaluate(
         self, batch: Tensor, context: Mapping[str, Tensor], progress: float = 1.0
     ) -> tuple[Evaluation, Tensor, float]:
         """Return the evaluation that the objective has seen, the loss to differentiate, and its value."""
         evaluation = self.model.evaluate(batch, context, self.objective.n_draws)
-        loss: Tensor = sum(self.objective(evaluation, progress).values())  # type: ignore[assignment]
+        loss: Tensor = sum(self.objective(evaluation, progress).values())
         return evaluation, loss, loss.item()
 
     def backward(self, loss: Tensor) -> None:
@@ -71,9 +74,19 @@ class Shared(Alone):
         self._engine: DistributedDataParallel | None = None
         self._uses_all = True
         self._share = 1.0
+        self._evaluation: Any = None
 
-    def begin(self) -> None:
-        """Refuse networks that look across rows, and start all processes from the state of the first."""
+    def begin(self, settings: Mapping[str, Any], rows: Mapping[str, Any]) -> None:
+        """Refuse what cannot be shared, and start all processes from the state of the first.
+
+        Raises
+        ------
+        ValueError
+            For a network that looks across rows; and if processes were given other settings or rows than the first.
+        """
+        glances = {name: _glance(each) for name, each in rows.items()}
+        parts = {"model": repr(self.model), "objective": repr(self.objective)}
+        self.processes.check_same({**settings, **parts, **glances})
         for name, module in self.model.named_modules():
             if isinstance(module, _BatchNorm):
                 raise ValueError(
@@ -82,7 +95,9 @@ class Shared(Alone):
                     "without torchrun."
                 )
         self._wrap()
-        self.objective.load_state_dict(self.processes.first(lambda: on_processor(self.objective.state_dict())))
+        self.objective.load_state_dict(
+            self.processes.first(lambda: on_processor(self.objective.state_dict()))
+        )
         set_own_generators(self.processes.first(own_generators))
 
     def evaluate(
@@ -110,12 +125,12 @@ class Shared(Alone):
                     batch[rows], own, self.objective.n_draws, noise=noise[:, rows]
                 )
             if by_rows or n_rows < size:
-                loss: Tensor = sum(self.objective(evaluation, progress).values())  # type: ignore[assignment]
+                loss: Tensor = sum(self.objective(evaluation, progress).values())
         if not by_rows and n_rows >= size:
             self._share = 1 / size  # of a loss that every process has whole
             evaluation = WholeBatch(evaluation, batch, context, self.processes)
-            loss = sum(self.objective(evaluation, progress).values())  # type: ignore[assignment]
-        self._evaluation: Any = evaluation
+            loss = sum(self.objective(evaluation, progress).values())
+        self._evaluation = evaluation
         return loss * (self._share * size)
 
     def backward(self, loss: Tensor) -> None:
@@ -136,7 +151,9 @@ class Shared(Alone):
     def quantities(self, evaluation: Evaluation) -> dict[str, float]:
         """Return what the history shows of the whole batch beside the loss."""
         own = super().quantities(evaluation)
-        return dict(zip(own, self.processes.total([self._share * value for value in own.values()]), strict=True))
+        return dict(
+            zip(own, self.processes.total([self._share * value for value in own.values()]), strict=True)
+        )
 
     def _wrap(self) -> None:
         self._engine = DistributedDataParallel(
@@ -162,11 +179,11 @@ class _Step(nn.Module):
     def __init__(self, shared: Shared) -> None:
         super().__init__()
         self.model = shared.model
-        self.__dict__["shared"] = shared
+        self.share_of = shared.share_of
 
     def forward(self, batch: Tensor, context: Mapping[str, Tensor], progress: float) -> Tensor:
         """Return the share of the loss."""
-        return self.shared.share_of(batch, context, progress)
+        return self.share_of(batch, context, progress)
 
 
 def on_processor(state: Any) -> Any:
@@ -176,3 +193,10 @@ def on_processor(state: Any) -> Any:
     if isinstance(state, Mapping):
         return {name: on_processor(value) for name, value in state.items()}
     return [on_processor(value) for value in state] if isinstance(state, list | tuple) else state
+
+
+def _glance(rows: Any) -> Any:
+    """Return how many rows there are, and some of those in memory, to compare."""
+    if not isinstance(rows, Tensor):
+        return None if rows is None else len(rows)
+    return len(rows), rows[:: -(-len(rows) // _GLANCE_ROWS)].cpu().numpy().tobytes()

@@ -35,6 +35,9 @@ class WholeBatch(Evaluation):
         Who shares the batch, by its ``part``.
     """
 
+    own: Evaluation
+    processes: Processes
+
     def __init__(
         self, own: Evaluation, x: Tensor, context: Mapping[str, Tensor], processes: Processes
     ) -> None:
@@ -47,12 +50,12 @@ class WholeBatch(Evaluation):
         return _Gathered.apply(own, dim, len(self.x), self.processes)
 
     @cached_property
-    def z(self) -> Tensor:  # type: ignore[override]
+    def z(self) -> Tensor:
         """Codes of all rows."""
         return self.gathered(self.own.z, 1)
 
     @cached_property
-    def posterior(self) -> Distribution:  # type: ignore[override]
+    def posterior(self) -> Distribution:
         """q(z|x) of all rows."""
         q = self.own.posterior
         if isinstance(q, DiagonalNormal):  # whose scale may be one for all rows
@@ -60,7 +63,7 @@ class WholeBatch(Evaluation):
         return mapped(q, self.gathered)
 
     @cached_property
-    def observation(self) -> Any:  # type: ignore[override]
+    def observation(self) -> Any:
         """The mean of p(x|z) of all rows, and nothing else of it."""
         return _Observation(self)
 
