@@ -15,7 +15,7 @@ from torch import Tensor
 from diabolo.contracts import Model, Objective
 from diabolo.training.batches import Batches, steps_per_epoch
 from diabolo.training.checkpoint import Checkpoints
-from diabolo.training.processes import joined
+from diabolo.training.processes import LostProcessError, joined
 from diabolo.training.schedules import warm_up_cosine
 from diabolo.training.seeding import generator_states, seeded, set_generators
 from diabolo.training.sharing import Alone, Shared
@@ -174,6 +174,10 @@ def train(
             checkpoints.finish(run.state)
     except KeyboardInterrupt:
         outcome.stopped = "interrupted"
+    except LostProcessError:
+        if checkpoints is not None:
+            checkpoints.signals.asked = None  # the launcher ends all when one is lost: the error says more
+        raise
     finally:
         model.eval()
         objective.eval()

@@ -94,7 +94,10 @@ class Shared(Alone):
                     "some of them each: use a network without it (LayerNorm, GroupNorm), or train in one process, "
                     "without torchrun."
                 )
-        self._wrap()
+        self._wrap()  # which sends the parameters of the first process to all
+        buffers = dict(self.model.named_buffers())
+        for name, tensor in self.processes.first(lambda: on_processor(buffers)).items():
+            buffers[name].copy_(tensor)
         self.objective.load_state_dict(
             self.processes.first(lambda: on_processor(self.objective.state_dict()))
         )
@@ -124,11 +127,12 @@ class Shared(Alone):
                 evaluation = self.model.evaluate(
                     batch[rows], own, self.objective.n_draws, noise=noise[:, rows]
                 )
-            if by_rows or n_rows < size:
+            if by_rows:
                 loss: Tensor = sum(self.objective(evaluation, progress).values())
-        if not by_rows and n_rows >= size:
+        if not by_rows:
             self._share = 1 / size  # of a loss that every process has whole
-            evaluation = WholeBatch(evaluation, batch, context, self.processes)
+            if n_own < n_rows:
+                evaluation = WholeBatch(evaluation, batch, context, self.processes)
             loss = sum(self.objective(evaluation, progress).values())
         self._evaluation = evaluation
         return loss * (self._share * size)
@@ -156,9 +160,7 @@ class Shared(Alone):
         )
 
     def _wrap(self) -> None:
-        self._engine = DistributedDataParallel(
-            _Step(self), find_unused_parameters=not self._uses_all, broadcast_buffers=False
-        )
+        self._engine = DistributedDataParallel(_Step(self), find_unused_parameters=not self._uses_all)
 
     @contextmanager
     def _drawing_nothing(self) -> Iterator[None]:
@@ -178,7 +180,7 @@ class _Step(nn.Module):
 
     def __init__(self, shared: Shared) -> None:
         super().__init__()
-        self.model = shared.model
+        self.weights = nn.ParameterList(shared.model.parameters())  # and no buffers, which nothing averages
         self.share_of = shared.share_of
 
     def forward(self, batch: Tensor, context: Mapping[str, Tensor], progress: float) -> Tensor:
