@@ -19,13 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 import diabolo
 from benchmarks.ledger import Ledger, Row
 from diabolo import priors
-from diabolo.data import load
+from diabolo.data import named
 from diabolo.networks import MLP
 from diabolo.objectives import AdversarialTotalCorrelation, TotalCorrelation
 from diabolo.storage import read_model
@@ -54,7 +53,7 @@ def fit(name: str, seed: int, folder: Path, every: float) -> None:
     torch.set_num_threads(1)
     processes = joined()
     (folder / f"pid-{processes.rank}").write_text(str(os.getpid()))
-    X = load("mnist").X[:N_ROWS].reshape(N_ROWS, -1).astype(np.float32)
+    X = named("mnist", subset="train").X[:N_ROWS].reshape(N_ROWS, -1)
     estimator = ESTIMATORS[name](random_state=seed, **COMMON)
     kept = {"checkpoint_dir": folder / "checkpoints", "checkpoint_every": every} if every >= 0 else {}
     estimator.fit(X, **kept)

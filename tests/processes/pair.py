@@ -15,13 +15,23 @@ import torch
 from torch import nn
 
 from diabolo import corruptions, likelihoods, networks, objectives, posteriors, priors, schedules
-from diabolo.contracts import Model, Sizes, Statistics
+from diabolo.contracts import BatchSource, Model, Sizes, Statistics
 from diabolo.models import Clustered, LatentModel, MultiRate
 from diabolo.training import Checkpoints, LostProcessError, Plan, joined, seeded, train
+from diabolo.training.streamed import Streamed
 
 PLAN = Plan(n_steps=6, batch_size=15, learning_rate=1e-2, check_every=3)
 #: 34 rows to learn from in batches of 15, which two processes cannot share evenly, and five that are held out.
 X = np.random.default_rng(0).normal(size=(39, 3)) @ np.random.default_rng(1).normal(size=(3, 6))
+
+
+class Blocks(BatchSource):
+    """The rows, in blocks of ten."""
+
+    shape, dtype, bounds = X.shape, X.dtype, np.array([0, 10, 20, 30, 39])
+
+    def block(self, i):
+        return X[self.bounds[i] : self.bounds[i + 1]]
 
 
 class Normalised(networks.Linear):
@@ -114,6 +124,7 @@ CASES = {
         lambda: objectives.Clustering(2.0, reconstruction=False, refresh_every=2, tolerance=0.0),
         POINT,
     ),
+    "rows in blocks": (LatentModel, objectives.ELBO, {"streamed": True}),
     "a row at a time": (LatentModel, objectives.ELBO, {"batch_size": 1}),
 }
 #: What two processes do not train, and what they say of it.
@@ -129,7 +140,7 @@ def trained(case, **more):
     """Return the model that a case trains, and what came of it."""
     kind, objective, options = case
     options = dict(options)
-    size = options.pop("batch_size", PLAN.batch_size)
+    size, streamed = options.pop("batch_size", PLAN.batch_size), options.pop("streamed", False)
     x = torch.from_numpy(X)
     if options.get("likelihood") and isinstance(options["likelihood"](), likelihoods.Bernoulli):
         x = x.sigmoid()
@@ -143,8 +154,13 @@ def trained(case, **more):
             model.centres.copy_(torch.tensor([[-1.0, 0.0], [0.0, 1.0], [1.0, -1.0]]))
     plan = Plan(PLAN.n_steps, size, PLAN.learning_rate, PLAN.check_every)
     held_out = None if isinstance(model, Clustered) else x[-5:]
+    rows = (
+        Streamed(Blocks(), torch.from_numpy, without=np.arange(34, 39), pool_bytes=800)
+        if streamed
+        else x[:-5]
+    )
     with seeded(1):
-        outcome = train(model, objective(), x[:-5], plan=plan, x_valid=held_out, **more)
+        outcome = train(model, objective(), rows, plan=plan, x_valid=held_out, **more)
     return model, outcome
 
 

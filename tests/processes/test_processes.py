@@ -65,6 +65,7 @@ def test_every_objective_is_trained_by_a_pair():
     assert {type(make()) for _, make, _ in pair.CASES.values()} == classes
 
 
+PARTS = ("posterior", "prior", "corruption")
 #: Objectives that look across the rows: by a statistic of the batch, a weight that follows its rate, or a player.
 ACROSS_ROWS = {
     "free bits",
@@ -84,7 +85,7 @@ ACROSS_ROWS = {
 def test_an_objective_says_whether_its_loss_is_a_mean_over_rows(name):
     kind, make, options = pair.CASES[name]
     torch.manual_seed(0)
-    inner = LatentModel(**pair.parts(**{n: part() for n, part in options.items() if n != "likelihood"}))
+    inner = LatentModel(**pair.parts(**{n: part() for n, part in options.items() if n in PARTS}))
     model = (inner if kind is LatentModel else kind(inner)).build(Sizes((6,), 2)).double()
     objective = make()
     objective.check(model)

@@ -146,7 +146,7 @@ def train(
     try:
         for step, rows in run.batches:
             run.set_rate(step)
-            if isinstance(x, Tensor) and objective.survey(model, x, beside, step):
+            if isinstance(x, Tensor) and share.survey(x, beside, step):
                 outcome.stopped = "settled"
                 break
             batch = model.observe(x[rows])

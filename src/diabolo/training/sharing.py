@@ -35,6 +35,10 @@ class Alone:
     def begin(self, settings: Mapping[str, Any], rows: Mapping[str, Any]) -> None:
         """Get ready for the first step, with what the training was given."""
 
+    def survey(self, x: Tensor, context: dict[str, Tensor], step: int) -> bool:
+        """Let the objective look at all rows; return whether the training is complete."""
+        return self.objective.survey(self.model, x, context, step)
+
     def evaluate(
         self, batch: Tensor, context: Mapping[str, Tensor], progress: float = 1.0
     ) -> tuple[Evaluation, Tensor, float]:
@@ -102,6 +106,12 @@ class Shared(Alone):
             self.processes.first(lambda: on_processor(self.objective.state_dict()))
         )
         set_own_generators(self.processes.first(own_generators))
+
+    def survey(self, x: Tensor, context: dict[str, Tensor], step: int) -> bool:
+        """Let the objective look at all rows, in each process; return whether one of them finds it complete."""
+        if type(self.objective).survey is Objective.survey:
+            return False
+        return bool(self.processes.highest(int(super().survey(x, context, step))))
 
     def evaluate(
         self, batch: Tensor, context: Mapping[str, Tensor], progress: float = 1.0
