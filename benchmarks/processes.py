@@ -1,9 +1,9 @@
 """One process against two that share its batches; and two of which one is killed: ``python -m benchmarks.processes``.
 
-Every fit is a program of its own, two of them started by torchrun on this machine. The first 12,800 images of MNIST
+Every fit is a program of its own, two of them started by torchrun on this machine. The first 6,400 images of MNIST
 are learned from for one epoch, with the same seed, the same batches and the same held-out rows; then the losses of the
-history are compared, and weights where bits must agree. Beside them stands what one process makes of weights that begin
-one unit in the last place away: where training is that sensitive, the order of sums shows. The clock is the wall's, with one thread for each process.
+history are compared, and weights where bits must agree. Beside an auto-encoder stands how far float32 is from float64 in
+one process: training magnifies roundings, and the order of sums is one more. The clock is the wall's, with one thread for each process.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from diabolo.networks import MLP
 from diabolo.objectives import TotalCorrelation
 from diabolo.storage import read_model
 
-N_ROWS = 12_800
+N_ROWS = 6_400
 LIMIT = 1800
 COMMON = {"network": MLP((400,)), "max_epochs": 1}
 ESTIMATORS: dict[str, Callable[..., Any]] = {
@@ -40,7 +40,6 @@ ESTIMATORS: dict[str, Callable[..., Any]] = {
     "denoising": lambda **o: diabolo.DenoisingAutoEncoder(20, **o),
     "beta-TCVAE": lambda **o: diabolo.VAE(20, likelihood="bernoulli", objective=TotalCorrelation(6.0), **o),
     "VampPrior": lambda **o: diabolo.VAE(20, likelihood="bernoulli", prior=priors.VampPrior(200), **o),
-    "target_rate=10": lambda **o: diabolo.VAE(20, likelihood="bernoulli", target_rate=10.0, **o),
 }
 WANTED = "losses of an epoch to 1e-4"
 
@@ -48,7 +47,7 @@ WANTED = "losses of an epoch to 1e-4"
 def fit(name: str, seed: int, folder: Path, every: float, kinds: Sequence[str]) -> None:
     """Fit in this process, with those that it was started with; the first one saves.
 
-    Of the ``kinds``, "double" computes in float64, and "nudged" begins one unit in the last place beside "single".
+    Of the ``kinds``, "single" computes in float32 and "double" in float64.
     """
     from diabolo.training import joined
 
@@ -57,17 +56,9 @@ def fit(name: str, seed: int, folder: Path, every: float, kinds: Sequence[str]) 
     (folder / f"pid-{processes.rank}").write_text(str(os.getpid()))
     X = named("mnist", subset="train").X[:N_ROWS].reshape(N_ROWS, -1)
     kept = {"checkpoint_dir": folder / "checkpoints", "checkpoint_every": every} if every >= 0 else {}
-    dtype_of, train = base.training_dtype, base.train
-
-    def nudged(model: torch.nn.Module, *args: Any, **more: Any) -> Any:
-        with torch.no_grad():
-            for p in model.parameters():
-                p.copy_(torch.nextafter(p, torch.full_like(p, torch.inf)))
-        return train(model, *args, **more)
-
+    dtype_of = base.training_dtype
     for kind in kinds:
         base.training_dtype = (lambda _: torch.float64) if kind == "double" else dtype_of
-        base.train = nudged if kind == "nudged" else train
         estimator = ESTIMATORS[name](random_state=seed, **COMMON).fit(X, **kept)
         if processes.is_first:
             estimator.save(folder / f"{kind}.diabolo")
@@ -115,17 +106,19 @@ def side_by_side(name: str, seed: int) -> dict[str, float]:
     """One process, then two."""
     with tempfile.TemporaryDirectory() as scratch:
         one, two = (Path(scratch, n) for n in ("one", "two"))
-        program = start(name, seed, one, 1, "single", "nudged", "double")
-        alone = {kind: ended(program, one, kind) for kind in ("single", "nudged", "double")}
+        program = start(name, seed, one, 1, "single", "double")
+        alone = {kind: ended(program, one, kind) for kind in ("single", "double")}
         program = start(name, seed, two, 2, "single", "double")
         pair = {kind: ended(program, two, kind) for kind in ("single", "double")}
-        return {
+        found = {
             "float64": off(alone["double"], pair["double"]),
             "float32": off(alone["single"], pair["single"]),
-            "one process, nudged by one ulp": off(alone["single"], alone["nudged"]),
             "seconds of one": alone["single"][1][-1]["seconds"],
             "seconds of two": pair["single"][1][-1]["seconds"],
         }
+        if name == "AE":  # which draws nothing: noise is another in another precision
+            found["float32 against float64, one process"] = off(alone["double"], alone["single"])
+        return found
 
 
 def killed(seed: int, restarts: int) -> dict[str, float]:
@@ -135,7 +128,7 @@ def killed(seed: int, restarts: int) -> dict[str, float]:
         whole, broken, alone = (Path(scratch, name) for name in ("whole", "broken", "alone"))
         wanted = ended(start("VAE", seed, whole, 2), whole)
         process = start("VAE", seed, broken, 2, every=0.0, restarts=restarts)
-        step = chance.randrange(5, 70)
+        step = chance.randrange(5, 35)
         while len(list(broken.glob("checkpoints/checkpoint-*"))) < 2 or reached(broken) < step:
             time.sleep(0.02)
             if process.poll() is not None:
