@@ -14,11 +14,10 @@ from functools import partial
 
 from benchmarks.ledger import Ledger, Row
 from diabolo import VAE
-from diabolo.contracts import Schedule
+from diabolo.contracts import Objective, Schedule
 from diabolo.data import Sprites
 from diabolo.measures import structure
 from diabolo.networks import MLP
-from diabolo.objectives import Objective
 from diabolo.schedules import Linear
 
 MAX_EPOCHS = 200
