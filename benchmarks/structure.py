@@ -1,7 +1,7 @@
 """What beta buys in structure, on sprites with known factors: ``python -m benchmarks.structure``.
 
 One shape (heart), upright, 32 x 32 pixels; factors scale (6), x and y (32 each), 6,144 images, all of them trained on
-and measured: codes are judged, not their generalisation. Six codes, an MLP of 128 units, 100 epochs in batches of 64
+and measured: codes are judged, not their generalisation. Six codes, an MLP of 128 units, 200 epochs in batches of 64
 for every row; beta alone differs. A beta that falls starts where nothing is coded yet and ends, as the row beside it
 stays, at 4. The settings were chosen with the seeds 100 to 102. Each row is measured for each seed and kept in
 ``benchmarks/measured/structure.jsonl``; ``--table`` prints them. ``cpu_minutes`` is the process's time, not the clock's.
@@ -20,7 +20,7 @@ from diabolo.measures import structure
 from diabolo.networks import MLP
 from diabolo.schedules import Linear
 
-MAX_EPOCHS = 100
+MAX_EPOCHS = 200
 
 
 def sprites(beta: float | Schedule, seed: int, *, objective: str | Objective = "elbo") -> dict:
