@@ -4,8 +4,9 @@ White hearts on black, made from three known factors: scale, x, y. No code has t
 rotation of the codes explains the images as well. Two beta-VAEs end with the same β = 4. One has it from
 the beginning. The other begins with β = 40, at which a nat of code is so dear that nothing is coded, and
 learns the directions one by one, by what they are worth, while β falls (the slow opening of Burgess et al.
-2018, by the weight). The mutual information gap (MIG, Chen et al. 2018) is 1 where each factor is known
-by one number alone; means of shuffled factors say what chance gives.
+2018, by the weight). Scale gets a code of its own; x and y, worth the same, may still share two, turned by an
+angle. The mutual information gap (MIG, Chen et al. 2018) is 1 where each factor is known by one number
+alone, and shuffled factors say what chance gives.
 
     python examples/11_structure.py
 """
@@ -57,7 +58,7 @@ def main(out: Path, quick: bool = False) -> Path:
             share = ", ".join(f"{f} {s:.2f}" for f, s in zip(hearts.names, mig.information[k], strict=True))
             bare(axes[0], title if i == 0 else "")
             axes[0].imshow(large.T, cmap="RdBu", vmin=-2.5, vmax=2.5)
-            write(axes[0], 0, n + 0.4, f"code {k} knows of {share}", va="top", fontsize=7.5)
+            write(axes[0], -0.5, n, f"code {k} knows of {share}", va="top", fontsize=7.5)
             bare(axes[1])
             draw_tiles(axes[1], View.of(vae, X).images(vae.traverse(int(k), np.linspace(-2, 2, 5))), 5)
     path = out / "11_structure.png"
