@@ -63,7 +63,7 @@ class Outcome:
     """What came of a training.
 
     ``stopped`` is "budget", "early", "settled" (by the objective's survey), "interrupted" or "diverged";
-    ``best_step`` is the step whose weights were kept. ``retries`` are the steps at which the loss was no finite
+    ``best_step`` is the step whose weights were kept, ``progress`` its share of the planned steps. ``retries`` are the steps at which the loss was no finite
     number and training went on; ``kept_in`` is the folder of its checkpoints.
     """
 
@@ -71,6 +71,7 @@ class Outcome:
     n_steps: int = 0
     n_epochs: float = 0.0
     best_step: int = 0
+    progress: float = 1.0
     retries: list[int] = field(default_factory=list)
     history: list[dict[str, float]] = field(default_factory=list)
     optimiser: torch.optim.Optimizer | None = None
@@ -313,13 +314,15 @@ class _Run:
         return True
 
     def restore(self) -> None:
-        """Put back the weights worth keeping."""
+        """Put back the weights worth keeping, and the objective that they were trained with."""
         went_back = max(self.outcome.retries, default=-1) >= self.outcome.n_steps  # and made no step since
         whole = self.x_valid is None and self.outcome.stopped != "diverged" and not went_back
         if not self.proved or whole:
             self.outcome.best_step = self.outcome.n_steps
-            return
-        self.model.load_state_dict(self.kept)
+        else:
+            self.model.load_state_dict(self.kept)
+            self.objective.load_state_dict(self.kept_objective)
+        self.outcome.progress = self.outcome.best_step / self.plan.n_steps
 
     # -- checkpoints ---------------------------------------------------------------------------
 
