@@ -20,7 +20,7 @@ objectives:    contracts distributions networks
 gradients:     contracts likelihoods posteriors priors models objectives
 schedules:     contracts
 storage:
-training:      contracts storage
+training:      contracts distributions storage
 data:          contracts
 measures:      contracts distributions
 estimators:    ABOVE
@@ -28,7 +28,7 @@ persistence:   ABOVE
 recipes:       ABOVE
 export:        likelihoods estimators storage
 report:        estimators recipes measures data storage persistence
-cli:           estimators recipes measures data storage persistence contracts report export
+cli:           estimators recipes measures data storage persistence contracts training report export
 __init__:      ABOVE
 __main__:      cli
 """

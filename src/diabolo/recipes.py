@@ -121,7 +121,10 @@ def vampprior_vae(n_components: int = 40, **settings: Any) -> VAE:
 def multi_rate_vae(
     n_components: int = 10, beta_range: tuple[float, float] = (0.01, 10.0), **settings: Any
 ) -> MultiRateVAE:
-    """Bae et al. 2022: one fit for every beta of a range, which is chosen when the model is used."""
+    """Bae et al. 2022: one fit for every beta of a range, which is chosen when the model is used; codes are gated too.
+
+    With hidden layers all biases are lines in ln beta, which the paper's are not.
+    """
     return MultiRateVAE(n_components, **{"beta_range": beta_range, **settings})
 
 

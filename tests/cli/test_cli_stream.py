@@ -101,6 +101,8 @@ def test_what_cannot_be_read_in_blocks_is_refused(rows, typed, tmp_path, small_p
     assert "what is read in blocks must be .npy, .csv, .parquet or a folder of images" in said.err
     said = typed("fit", tmp_path / "rows.npz", "--stream", "--key", "X", "--dry-run")
     assert "--stream reads rows as they are stored: drop --key" in said.err
+    said = typed("cluster", rows[0], "--stream")
+    assert "a clustering looks at all rows: drop it" in said.err
     said = typed("fit", rows[0], "--noisy", rows[0], "--model", "denoising", "--stream")
     assert "--noisy looks up pairs of rows" in said.err
 

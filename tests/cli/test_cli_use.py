@@ -1,9 +1,11 @@
 import csv
+import json
 
 import numpy as np
 import pytest
 
 import diabolo
+from diabolo.cli.run import Run
 
 
 def images(places):
@@ -248,5 +250,19 @@ def test_a_multi_rate_model_is_used_at_a_beta(typed, places, tmp_path):
         np.testing.assert_array_equal(codes, vae.transform(X, beta=beta))
     judged = typed("evaluate", tmp_path / "m", places / "table.csv", "--beta", 4, "--json").json()
     assert judged["rate"] == vae.evaluate(X, beta=4).rate
+    train = (
+        Run(tmp_path / "m/model.diabolo", json.loads((tmp_path / "m/config.json").read_text()))
+        .own_rows()
+        .train
+    )
+    at, asked = (
+        vae.at(4, train),
+        typed("diagnose", tmp_path / "m", places / "table.csv", "--beta", 4, "--json"),
+    )
+    assert asked.json()["surgery"] == at.diagnose(X).as_dict()["surgery"]
+    assert typed("sample", tmp_path / "m", "--beta", 4, "--latent", "aggregate", "-n", 2).code == 0
+    (tmp_path / "alone.diabolo").write_bytes((tmp_path / "m/model.diabolo").read_bytes())
+    alone = typed("diagnose", tmp_path / "alone.diabolo", places / "table.csv", "--beta", 4)
+    assert "no config.json beside it that says which rows it was trained on" in alone.err
     assert "beta_range = (0.01, 10)" in typed("sample", tmp_path / "m", "--beta", 40).err
     assert "--beta is for a multi-rate model" in typed("sample", places / "vae", "--beta", 4).err

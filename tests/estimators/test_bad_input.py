@@ -23,6 +23,7 @@ from diabolo.likelihoods import Categorical, Gaussian
 from diabolo.networks import MLP, Conv2d
 from diabolo.networks import Linear as LinearNetwork
 from diabolo.objectives import ELBO
+from diabolo.schedules import Linear
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 6))
@@ -80,6 +81,8 @@ def test_data_that_cannot_be_fitted(bad, message):
         ({"max_epochs": True}, "max_epochs must be a whole number"),
         ({"beta": -1}, "beta must be a number, 0 or more"),
         ({"beta": "4"}, "beta must be a number, 0 or more"),
+        ({"beta": Linear(-1.0)}, "final must be a number, 0 or more, got -1"),
+        ({"beta": Linear(share=2.0)}, "share must be .* at most 1, the whole training .*train longer.*got 2"),
         ({"effort": ["normal"]}, "effort must be one of"),
         ({"effort": "much"}, "effort must be one of .*'thorough'.*got 'much'"),
         ({"scale": "row"}, "scale must be one of .*'column'"),
@@ -125,6 +128,21 @@ def test_arguments_that_mean_nothing(params, message):
 def test_values_outside_the_support_name_the_column(likelihood, data, message):
     with pytest.raises(ValueError, match=message):
         vae(likelihood=likelihood).fit(data)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_rows_that_are_no_numbers_are_named_by_their_argument(value):
+    bad = X.copy()
+    bad[3, 2] = value
+    for name, fit in {
+        "X": lambda: vae().fit(bad),
+        "X_val": lambda: vae().fit(X, X_val=bad),
+        "X_noisy": lambda: DenoisingAutoEncoder(2, **SMALL).fit(X, X_noisy=bad),
+    }.items():
+        with pytest.raises(ValueError, match=f"^Input {name} contains (NaN|infinity)"):
+            fit()
+    with pytest.raises(ValueError, match="^X_val has 5 features, but VAE is expecting 6"):
+        vae().fit(X, X_val=X[:, :5])
 
 
 INSIDE = RNG.random((40, 6))

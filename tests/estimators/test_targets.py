@@ -13,7 +13,7 @@ from diabolo import VAE, AutoEncoder, TargetWarning
 from diabolo.likelihoods import Categorical, Gaussian
 from diabolo.networks import MLP
 from diabolo.objectives import ELBO, Constrained
-from diabolo.schedules import Linear
+from diabolo.schedules import Controlled, Linear
 
 SIGMA = 0.5
 DIGITS = load_digits().data[:400] / 16
@@ -125,6 +125,28 @@ def test_beta_is_known_without_a_target(tmp_path):
     assert vae.beta_ == 3.0
     assert diabolo.load(vae.save(tmp_path / "vae.diabolo")).beta_ == 3.0
     assert not hasattr(vae, "target_")
+
+
+@pytest.mark.parametrize(
+    "beta", [Linear(3.0, share=1.0), Controlled(0.01, integral=0.1)], ids=["path", "steered"]
+)
+def test_beta_is_that_of_the_kept_weights(beta, monkeypatch):
+    """The weights of step 6 of 12 are kept."""
+    weights = []
+    forward = type(beta).forward
+
+    def watched(self, progress, rate=None):
+        if self.training:
+            weights.append(forward(self, progress, rate))
+            return weights[-1]
+        return forward(self, progress, rate)
+
+    monkeypatch.setattr(type(beta), "forward", watched)
+    monkeypatch.setattr(ELBO, "judge", lambda self, row: (abs(row["step"] - 6),))
+    vae = VAE(beta=beta, max_epochs=12, batch_size=200, **SMALL).fit(DIGITS[:220])
+    assert (vae.best_step_, vae.n_steps_, len(weights)) == (6, 12, 12)
+    assert vae.beta_ == pytest.approx(weights[5])
+    assert weights[5] != weights[-1]
 
 
 def test_training_goes_on_from_the_multiplier():

@@ -18,6 +18,7 @@ from diabolo.priors import StandardNormal, VampPrior
 from diabolo.schedules import Linear as Rising
 from diabolo.training.gradient import Autograd
 from diabolo.training.loop import adam
+from diabolo.training.sharing import Alone
 
 LIKELIHOODS = [Bernoulli(), Gaussian(), Gaussian("per_feature"), Gaussian("data"), Gaussian(0.3)]
 NETWORKS = [
@@ -48,7 +49,7 @@ def gradients(model, compute, x, context=None, progress=0.5):
 
 def assert_equal(model, objective, x, tolerance, context=None):
     written = written_gradient(model, objective)
-    autograd = Autograd(model, objective, adam(model, 1e-3))
+    autograd = Autograd(Alone(model, objective), adam(model, 1e-3))
     gradients(model, written, x.flip(0), context)  # what was before leaves nothing
     loss, shown, found = gradients(model, written, x, context)
     expected_loss, expected_shown, expected = gradients(model, autograd, x, context)

@@ -87,6 +87,19 @@ def test_the_gates_of_the_codes_hold_the_exact_linear_model_at_every_beta(make, 
         assert distortion == pytest.approx(float(values.clamp(max=beta).sum()))
 
 
+def test_with_hidden_layers_the_variances_start_as_beta_over_the_largest():
+    """As those of linear codes whose variance in the data is beta_max / sigma^2; without, no bias is a line in n."""
+    parts = DiagonalGaussian(), Gaussian(1.0), StandardNormal()
+    model = MultiRate(LatentModel(MLP((8,)), *parts), RANGE).build(Sizes((5,), 3))
+    x = torch.randn(4, 5)
+    top = model.encode(x, torch.full((4,), math.log(RANGE[1]))).variance
+    for beta in (0.05, 0.4, 3.0):
+        scale = model.encode(x, torch.full((4,), math.log(beta))).variance / top
+        torch.testing.assert_close(scale, torch.full((4, 3), beta / RANGE[1]), rtol=1e-5, atol=0)
+    linear = MultiRate(LatentModel(Linear(), *parts), RANGE).build(Sizes((5,), 3))
+    assert {name.split(".")[0] for name, _ in linear.named_parameters()} == {"model", "code_gate"}
+
+
 def test_gates_stay_in_their_ranges_and_keep_finite_slopes():
     n = torch.linspace(-math.sqrt(3), math.sqrt(3), 501)[:, None].requires_grad_()
     codes = gates.CodeGate(40, 2.0)

@@ -14,7 +14,7 @@ from .models import make
 from .options import DEFAULT_CLUSTERING, DEFAULTS, values, with_options
 from .run import METRICS, new_folder
 from .show import Show, aligned
-from .source import Reading, Rows, beside, read, whole
+from .source import Reading, Rows, beside, in_memory, read, whole
 from .summary import indented, plan_facts, plan_text, run_facts, run_text
 from .training import effective, save, train
 
@@ -55,7 +55,7 @@ def cluster(
     model = given.pop("model", DEFAULT_CLUSTERING)
     options = {**DEFAULTS, **values(given)}
     estimator, notes = make(model, options)
-    data = read(source, reading)
+    data = read(source, in_memory(reading, "a clustering looks at all rows"))
     rows = whole(data, None if labels is None else _classes(labels, reading, len(data.X)))
     if "channel_axis" not in options and data.channel_axis != "auto":
         estimator.set_params(channel_axis=data.channel_axis)

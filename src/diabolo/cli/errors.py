@@ -19,6 +19,10 @@ class Diverged(Exception):
     """Training ended without weights worth keeping."""
 
 
+class Lost(Exception):
+    """Another process of a training is gone."""
+
+
 class Terminated(Exception):
     """The system asked the process to end."""
 
@@ -38,6 +42,8 @@ def verdict(error: BaseException) -> tuple[int, str]:
         return DIVERGED, text
     if isinstance(error, Terminated):
         return TERMINATED, text
+    if isinstance(error, Lost):
+        return UNEXPECTED, text
     if isinstance(error, MemoryError):
         return UNEXPECTED, f"out of memory: give fewer rows ({text or 'no more is known'})"
     missing_extra = isinstance(error, ImportError) and "pip install" in text

@@ -109,14 +109,23 @@ def fit(
         facts = plan_facts(estimator, rows, configuration, folder)
         show.result(plan_text(facts, rows, notes), facts)
         return errors.OK
-    if resume is None:
-        folder = new_folder(out, rows.data.name, model, overwrite=overwrite)
-        kept = keeping.start(folder, configuration)
-    else:
-        kept = keeping.unfinished(resume)
-        folder = kept.parent
+    from diabolo.training import joined
+
+    processes = joined()
+    again = resume or processes.first(lambda: keeping.broken_off(out))
+
+    def place() -> Path:
+        if again is not None:
+            return keeping.unfinished(again)
+        return keeping.start(new_folder(out, rows.data.name, model, overwrite=overwrite), configuration)
+
+    kept = processes.first(place)
+    folder = kept.parent
     show.aside(f"{rows.data.source}\n{len(rows.train)} rows to learn from; to measure on: {rows.said}")
-    seconds = _trained(estimator, rows, kept, checkpoint_every, resumed=resume is not None)
+    is_new = again is None and processes.is_first
+    seconds = _trained(estimator, rows, kept, checkpoint_every, is_new=is_new)
+    if not processes.is_first:
+        return ENDS.get(estimator.stopped_, errors.OK)
     folder = save(estimator, folder, configuration, seconds)
     code = ENDS.get(estimator.stopped_, errors.OK)
     record = None
@@ -137,13 +146,15 @@ def fit(
     return code
 
 
-def _trained(estimator: Any, rows: Rows, kept: Path, every: float, *, resumed: bool) -> float:
-    """Train and return the seconds; leave no folder without use behind, and say how to go on from one with."""
+def _trained(estimator: Any, rows: Rows, kept: Path, every: float, *, is_new: bool) -> float:
+    """Train and return the seconds; leave no new folder without use behind, and say how to go on from one with."""
+    from diabolo.training import LostProcessError
+
     try:
         return train(estimator, rows, checkpoint_dir=kept, checkpoint_every=every)
     except BaseException as error:
         diverged = isinstance(error, FloatingPointError)
-        if not resumed and (diverged or not keeping.is_of_use(kept)):
+        if is_new and (diverged or not keeping.is_of_use(kept)):
             keeping.end(kept)
             with suppress(OSError):  # a folder that holds anything stays
                 kept.parent.rmdir()
@@ -152,6 +163,8 @@ def _trained(estimator: Any, rows: Rows, kept: Path, every: float, *, resumed: b
         go_on = (
             f"diabolo fit --resume {kept.parent} goes on" if keeping.is_of_use(kept) else "nothing was kept"
         )
+        if isinstance(error, LostProcessError):
+            raise errors.Lost(f"{error}; {go_on}") from error
         if isinstance(error, SystemExit):
             raise errors.Terminated(f"terminated; {go_on}") from error
         if isinstance(error, KeyboardInterrupt) and keeping.is_of_use(kept):

@@ -32,7 +32,7 @@ def sample(
 ) -> None:
     """Generate new rows."""
     opened = open_run(run)
-    estimator = opened.load(beta)
+    estimator = opened.load(beta, aggregate=latent == "aggregate")
     more: dict[str, Any] = {"latent": latent}
     if not hasattr(estimator, "encode"):  # codes without a distribution of their own
         more = {}

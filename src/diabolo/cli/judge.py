@@ -58,12 +58,13 @@ def diagnose(
         Literal["straight", "spherical"],
         Parameter(help="The paths between codes on which holes are looked for."),
     ] = "straight",
+    beta: Beta = None,
     reading: Reading = Reading(),  # noqa: B008 - frozen
     show: Show = Show(),  # noqa: B008 - frozen
 ) -> None:
     """Say what the latent space of a model holds."""
     opened = open_run(run)
-    estimator = opened.load()
+    estimator = opened.load(beta, aggregate=True)
     rows = _to_measure(opened, estimator, source, reading)
     found = estimator.diagnose(rows.X, path=path)
     text = f"measured on {rows.said}\n{indented(str(found))}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,13 @@ def unfinished(run: str) -> Path:
             f"{folder}, or train it again by diabolo fit --config {folder}"
         )
     raise FileNotFoundError(f"--resume must be the folder of a run that was broken off, {folder} holds none")
+
+
+def broken_off(out: str | None) -> str | None:
+    """Return ``--out`` where torchrun starts a command again whose run lies there, to go on with; else None."""
+    if out is None or os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0":
+        return None
+    return out if (Path(out).expanduser() / CHECKPOINTS / CONFIG).is_file() else None
 
 
 def start(folder: Path, configuration: dict[str, Any]) -> Path:

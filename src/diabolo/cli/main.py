@@ -9,7 +9,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from . import errors
 
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = [str(word) for word in (sys.argv[1:] if argv is None else argv)]
     try:
-        with _warnings_as_lines():
+        with _one_voice(words), _warnings_as_lines():
             code = _run(words)
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # the reader (head, less) has seen enough; rich exits for that
@@ -59,6 +59,10 @@ def _check_command(words: list[str]) -> None:
     from .app import COMMANDS
 
     first = words[0] if words else "--help"
+    if first in ("sweep", "cluster") and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise errors.UsageError(
+            f"diabolo {first} trains in one process, and several were started: run it without torchrun"
+        )
     if first in COMMANDS or first in ("--help", "-h", "--version"):
         return
     if first.startswith("-"):
@@ -77,6 +81,10 @@ def _report(error: BaseException, words: list[str]) -> int:
         code, text = errors.verdict(error)
     if "--debug" in words or os.environ.get("DIABOLO_DEBUG", "0") not in ("", "0"):
         traceback.print_exception(error)
+    if _follows(words):  # what all processes find wrong, the first one says
+        if code == errors.UNEXPECTED:
+            print(f"diabolo: error in process {os.environ['RANK']}: {text}", file=sys.stderr)
+        return code
     print(f"diabolo: error: {text}", file=sys.stderr)
     if "--json" in words:
         try:
@@ -98,6 +106,22 @@ def _usage(error: Exception, words: list[str]) -> str:
 
     where = f"diabolo {command} --help" if command in COMMANDS else "diabolo --help"
     return f"{text} See: {where}"
+
+
+def _follows(words: list[str]) -> bool:
+    """Whether this process trains beside a first one, which speaks for all."""
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return several and words[:1] == ["fit"] and os.environ.get("RANK", "0") != "0"
+
+
+@contextmanager
+def _one_voice(words: list[str]) -> Iterator[None]:
+    """Say nothing in a process that follows the first one."""
+    if not _follows(words):
+        yield
+        return
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        yield
 
 
 @contextmanager

@@ -41,8 +41,11 @@ class Run:
     model: Path
     config: dict[str, Any]
 
-    def load(self, beta: float | None = None) -> Any:
-        """Return the estimator; of a multi-rate model the VAE at ``beta``, if one is given."""
+    def load(self, beta: float | None = None, *, aggregate: bool = False) -> Any:
+        """Return the estimator; of a multi-rate model the VAE at ``beta``, if one is given.
+
+        With ``aggregate`` this has the posteriors of the training rows, which are read again.
+        """
         import diabolo
 
         estimator = diabolo.load(self.model)
@@ -52,7 +55,7 @@ class Run:
             raise UsageError(
                 f"--beta is for a multi-rate model, {self.model} holds a {type(estimator).__name__}: drop it"
             )
-        return estimator.at(beta)
+        return estimator.at(beta, self.own_rows().train if aggregate else None)
 
     def rows(self, source: str, reading: Reading, shape: tuple[int, ...]) -> Dataset:
         """Read rows for this model, of which one has the given shape; flat rows are folded into it."""
@@ -80,7 +83,7 @@ class Run:
             )
         source, reading = _found(self.config["source"], split["source"]), Reading(**self.config["reading"])
         rows = (
-            whole(read(source, reading))
+            whole(read(source, replace(reading, stream=False)))
             if split.get("whole")
             else gather(
                 source,

@@ -124,7 +124,7 @@ def gather(
             return _gathered(data, reading, test, seed)
         data = replace(data, X=X.take(np.arange(len(X))))
         X = data.X
-    seen = None if noisy is None else read(noisy, beside(noisy, reading)).X
+    seen = None if noisy is None else read(noisy, replace(beside(noisy, reading), stream=False)).X
     if seen is not None and seen.shape != X.shape:
         raise UsageError(
             f"--noisy must hold a noisy version of each row of {source}, of the same shape {X.shape}, got {seen.shape}"
@@ -155,6 +155,13 @@ def gather(
         test_noisy=None if seen is None else seen[held],
         test_labels=None if data.y is None else data.y[held],
     )
+
+
+def in_memory(reading: Reading, why: str) -> Reading:
+    """Return how to read a source into an array, or refuse what was asked, with the reason."""
+    if reading.stream:
+        raise UsageError(f"--stream reads rows in blocks, and {why}: drop it")
+    return replace(reading, stream=False)
 
 
 def in_blocks(X: Any) -> bool:

@@ -18,7 +18,7 @@ from .models import make
 from .options import DEFAULT_MODEL, DEFAULTS, values, with_options
 from .run import CHECKPOINTS, CONFIG, FILES, METRICS, MODEL, new_folder, open_run
 from .show import Show, as_json
-from .source import Reading, Rows, gather, settled
+from .source import Reading, Rows, gather, settled, some
 from .summary import indented
 from .training import effective, measure, save, train
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SWEEP, TABLE, CURVE, PICTURES = "sweep.json", "curve.csv", "curve.png", "points.png"
 _SHOWN = 6
+#: Most rows to measure on, of those that are read in blocks.
+_MOST_TO_JUDGE = 10_000
 
 Source = Annotated[
     str,
@@ -162,7 +164,8 @@ def _of_run(
         rows = opened.own_rows()
     else:
         data = opened.rows(test, reading, estimator.row_shape_)
-        rows = Rows(data, data.X, data.X, f"all {len(data.X)} rows of {data.name}")
+        X = some(data.X, _MOST_TO_JUDGE)
+        rows = Rows(data, X, X, f"{'all ' * (len(X) == len(data.X))}{len(X)} rows of {data.name}")
     asked = {"beta": betas, "run": str(opened.model.resolve()), "test": test, **reading.options()}
     stem = opened.model.parent.name if opened.model.name == MODEL else opened.model.stem
     return _of_one(estimator, betas, rows, _folder(out, stem, asked, overwrite), show)

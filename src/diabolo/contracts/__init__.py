@@ -1,5 +1,6 @@
 """What passes between the rooms of the house: read this first."""
 
+from diabolo.contracts.batch import averaged, batch_mean
 from diabolo.contracts.evaluation import Evaluation
 from diabolo.contracts.model import Model
 from diabolo.contracts.moments import Moments
@@ -21,4 +22,6 @@ __all__ = [
     "Schedule",
     "Sizes",
     "Statistics",
+    "averaged",
+    "batch_mean",
 ]

@@ -46,6 +46,38 @@ class Model(Part, ABC):
         """Return ``point(decode(z))`` where gradients are not asked for; a model may have a shorter way."""
         return self.point(self.decode(z))
 
+    def chance(
+        self, x: Tensor, context: Mapping[str, Tensor], n_draws: int = 1
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Draw what :meth:`evaluate` would draw for a batch, in its order, so that rows may be evaluated in parts.
+
+        ``evaluate`` draws nothing when it is handed the rows of both.
+
+        Parameters
+        ----------
+        x : Tensor of shape (batch, *event)
+            What is observed.
+        context : mapping
+            As for ``evaluate``.
+        n_draws : int
+            Codes drawn for each row.
+
+        Returns
+        -------
+        tuple
+            The context with what is drawn for it, a row for each row of x; and the noise of the codes, shape
+            (n_draws, batch, n_components).
+
+        Raises
+        ------
+        TypeError
+            If the model does not say, which it may where it is trained in one process only.
+        """
+        raise TypeError(
+            f"{type(self).__name__} does not say what it draws, so its batches cannot be shared by several processes: "
+            "give it a method chance(x, context, n_draws), or train it in one process, without torchrun."
+        )
+
     @abstractmethod
     def evaluate(
         self,

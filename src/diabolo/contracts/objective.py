@@ -47,6 +47,10 @@ class Objective(Part, ABC):
 
     n_draws: int = 1
     needs_density: bool = False
+    #: Whether the loss is a mean over the rows of a batch, each by itself, so that several processes may each take
+    #: some of them. Otherwise the codes and densities of the whole batch are gathered for it on every process,
+    #: which is right for any objective, and dearer. May depend on the arguments.
+    mean_over_rows: bool = False
 
     def check(self, model: Model) -> None:
         """Refuse a model for which this objective means nothing; called before the first step."""

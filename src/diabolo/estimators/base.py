@@ -56,6 +56,7 @@ from diabolo.training import (
     Plan,
     Streamed,
     Subset,
+    joined,
     progress_bar,
     seeded,
     steps_per_epoch,
@@ -73,7 +74,7 @@ _HELD_OUT, _MOST_ROWS_TO_HOLD_OUT = 0.1, 2000
 _CONSTANT_RATE = 2e-3
 _BLOCK_VALUES = 1 << 24
 #: Most rows, and most values of them, that are held out of a source.
-_MOST_HELD_OUT, _MOST_HELD_OUT_VALUES = 1 << 16, 1 << 24
+_MOST_HELD_OUT, _MOST_HELD_OUT_VALUES = 1 << 14, 1 << 23
 #: Decoded values that stay in a processor's cache while they are shifted and scaled, and rows worth a matrix product.
 _CACHED_VALUES, _FEWEST_DECODED_ROWS = 1 << 20, 256
 _ONE_UNIT_RATIO = 100.0
@@ -280,7 +281,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return objective, outcome
 
     def _new_seed(self) -> int:
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
+        return joined().first(lambda: int(check_random_state(self.random_state).randint(2**31 - 1)))
 
     def _after_fit(self, x: Tensor | Streamed) -> None:
         """Keep what else the model needs of the training rows."""
@@ -496,6 +497,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             )
 
     def _tell(self, outcome: Outcome) -> None:
+        if not joined().is_first:
+            return
         n = len(outcome.retries)
         again = (
             "once, with half the learning rate" if n == 1 else f"{n} times, each with half the learning rate"

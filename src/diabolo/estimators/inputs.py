@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 import warnings
 from typing import Any
 
@@ -37,7 +38,13 @@ def _checked_array(estimator: Any, X: Any, *, reset: bool, name: str) -> np.ndar
     least = 2 if reset else 1
     n_dims = np.ndim(X) if isinstance(X, list | tuple) else getattr(X, "ndim", 2)
     if n_dims <= 2:
-        array = validate_data(estimator, X, reset=reset, dtype="numeric", ensure_min_samples=least, order="C")
+        try:
+            array = validate_data(
+                estimator, X, reset=reset, dtype="numeric", ensure_min_samples=least, order="C"
+            )
+        except ValueError as error:  # validate_data knows no other name than X
+            said = re.sub(r"^(Input |)X (?=contains|has)", rf"\g<1>{name} ", str(error))
+            raise ValueError(said) from error
     else:
         array = check_array(
             X,

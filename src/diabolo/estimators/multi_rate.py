@@ -52,9 +52,9 @@ class MultiRateVAE(VAE):
     """A variational auto-encoder for every beta of a range, from one fit (Bae et al. 2022).
 
     It minimises distortion + beta * rate with a beta of its own for each row and step, drawn
-    log-uniformly; gates that depend on ln beta open and shut the hidden units and the codes. beta is
-    chosen when the model is used: ``transform(X, beta=0.5)``, ``sample(9, beta=4)``. Each method that
-    uses the model takes it; 1 is the default, or the geometric middle of a range without 1. ``at(beta)``
+    log-uniformly; gates that depend on ln beta open and shut the hidden units and the codes, and with hidden
+    layers biases are lines in ln beta. beta is chosen when the model is used: ``transform(X, beta=0.5)``,
+    ``sample(9, beta=4)``. Each method that uses the model takes it; 1 is the default, or the geometric middle of a range without 1. ``at(beta)``
     is the ordinary :class:`VAE` at one beta.
 
     Parameters

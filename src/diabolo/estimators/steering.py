@@ -91,7 +91,7 @@ class SteeringEstimator(DiagnosingEstimator):
 
     def _record(self, outcome: Outcome, objective: Objective, *, first: bool) -> None:
         super()._record(outcome, objective, first=first)
-        self.beta_ = final_beta(objective)
+        self.beta_ = final_beta(objective, outcome.progress)
         if not isinstance(objective, Constrained) or not outcome.history:
             return
         kept = [row for row in outcome.history if row["step"] == outcome.best_step] or outcome.history[-1:]
@@ -168,7 +168,7 @@ class SteeringEstimator(DiagnosingEstimator):
             self.target_ = Target(**target)
 
 
-def final_beta(objective: Any) -> float:
-    """Return the weight of the rate at the end of training; 1 for an objective that has none."""
+def final_beta(objective: Any, progress: float = 1.0) -> float:
+    """Return the weight of the rate at ``progress`` of the training; 1 for an objective that has none."""
     beta = getattr(objective, "beta", 1.0)
-    return float(beta(1.0) if isinstance(beta, Schedule) else beta)
+    return float(beta(progress) if isinstance(beta, Schedule) else beta)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from diabolo.contracts import Sizes
+from diabolo.contracts import Sizes, batch_mean
 from diabolo.distributions import DiagonalNormal
 from diabolo.likelihoods.location_scale import SCALE_FLOOR, LocationScale
 
@@ -63,7 +63,7 @@ class Gaussian(LocationScale):
         """
         if self.scale != "optimal":
             return observation
-        variance = ((observation.mean - x) / self.unit).detach().square().mean()
+        variance = batch_mean(((observation.mean - x) / self.unit).detach().square().mean())
         self.n_batches += 1
         weight = torch.clamp(1 / self.n_batches, min=1 - _MEMORY)
         self.variance.lerp_(variance, weight)

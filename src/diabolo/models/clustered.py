@@ -117,6 +117,12 @@ class Clustered(Model):
         """Return the reconstructions of codes."""
         return self.model.predict(z)
 
+    def chance(
+        self, x: Tensor, context: Mapping[str, Tensor], n_draws: int = 1
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Draw what the model draws."""
+        return self.model.chance(x, context, n_draws)
+
     def evaluate(
         self,
         x: Tensor,

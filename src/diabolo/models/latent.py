@@ -129,6 +129,13 @@ class LatentModel(Model):
         """Return the reconstructions of codes of any batch shape, in the decoder's own memory."""
         return self.likelihood.predict(self._outputs(z))
 
+    def chance(
+        self, x: Tensor, context: Mapping[str, Tensor], n_draws: int = 1
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Draw the corruption and the noise of the codes."""
+        seen = {} if self.corruption is None or "seen" in context else {"seen": self.corruption(x)}
+        return {**context, **seen}, self.noise(x, n_draws)
+
     def evaluate(
         self,
         x: Tensor,

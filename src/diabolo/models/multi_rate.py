@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 
 from diabolo.contracts import Evaluation, Model, Part, Sizes, Statistics
 from diabolo.models.latent import LatentModel
-from diabolo.networks.gates import CodeGate, InputGates, RootGate, SigmoidGate, has_weights, scale_inputs
+from diabolo.networks.gates import CodeGate, GatedStack, RootGate, SigmoidGate, has_weights, scale_inputs
 
 
 class MultiRate(Model):
@@ -22,10 +22,11 @@ class MultiRate(Model):
 
     Each row has its own beta, drawn log-uniformly from ``beta_range`` when the model is evaluated;
     n = (ln beta - mean) / deviation lies within -sqrt 3 and sqrt 3. Gates, functions of n, multiply the
-    hidden units: sigmoid(w n + b) in the encoder, sqrt(max(0, 1 - exp(w n + b))) in the decoder. The
-    codes have gates too, which also lower the log-scale of q(z|x) (:class:`~diabolo.networks.gates.CodeGate`):
-    without hidden layers they make the model exact at every beta. A gate at one beta is a constant, and
-    ``at`` multiplies it into the weights.
+    hidden units: sigmoid(w n + b) in the encoder, sqrt(max(0, 1 - exp(w n + b))) in the decoder, and the codes.
+    Without hidden layers the gates of the codes also lower the log-scale of q(z|x), and make the model exact at
+    every beta (:class:`~diabolo.networks.gates.CodeGate`). With hidden layers all biases are lines in n beside
+    (which the paper's are not), and that of the log-scale starts with the slope of ln beta / 2. At one beta
+    all of this is constant, and ``at`` puts it into the weights.
 
     Parameters
     ----------
@@ -49,6 +50,7 @@ class MultiRate(Model):
     #: Whether an evaluation holds ``context["log_beta"]``, a beta for each row.
     draws_beta = True
     model: Any
+    code_gate: RootGate
 
     def __init__(self, model: Part, beta_range: tuple[float, float] = (0.01, 10.0)) -> None:
         super().__init__()
@@ -81,10 +83,15 @@ class MultiRate(Model):
         """
         self._check_range()
         self.model.build(sizes)
-        self.encoder_gates = InputGates(_encoder(self.model), SigmoidGate)
-        self.decoder_gates = InputGates(_decoder(self.model), RootGate)
-        is_linear = not self.encoder_gates.gates and not self.decoder_gates.gates
-        self.code_gate = CodeGate(sizes.n_components, self._log_range()[1] if is_linear else None)
+        self.encoder_gates = GatedStack(_encoder(self.model), SigmoidGate)
+        self.decoder_gates = GatedStack(_decoder(self.model), RootGate)
+        reach, d = self._log_range()[1], sizes.n_components
+        is_deep = bool(self.encoder_gates.gates and self.decoder_gates.gates)
+        self.code_gate = RootGate(d) if is_deep else CodeGate(d, reach)
+        if is_deep:  # the variances of codes start as beta / beta_max times what the network says
+            with torch.no_grad():
+                list(self.encoder_gates.slopes.values())[-1][d : 2 * d] = 0.5 * reach
+                self.model.posterior.head.bias[d : 2 * d] -= 0.5 * reach * math.sqrt(3)
         return self
 
     def start(self, statistics: Statistics) -> None:
@@ -98,8 +105,9 @@ class MultiRate(Model):
         parameters = self.encoder_gates(_encoder(self.model), scaled, n)
         d = self.model.sizes.n_components
         mean, log_scale, rest = parameters.tensor_split((d, 2 * d), -1)
-        gated = (self.code_gate(n) * mean, log_scale + self.code_gate.log_scale(n), rest)
-        return self.model.posterior.distribution(torch.cat(gated, -1))
+        if isinstance(self.code_gate, CodeGate):
+            log_scale = log_scale + self.code_gate.log_scale(n)
+        return self.model.posterior.distribution(torch.cat((self.code_gate(n) * mean, log_scale, rest), -1))
 
     def decode(self, z: Tensor, log_beta: Tensor | None = None) -> Distribution:
         """Return p(x|z) for codes (..., batch, n_components) at ``log_beta``, shape (batch,)."""
@@ -130,6 +138,12 @@ class MultiRate(Model):
         """Return the reconstruction that p(x|z) stands for."""
         return self.model.point(observation)
 
+    def chance(
+        self, x: Tensor, context: Mapping[str, Tensor], n_draws: int = 1
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Draw a beta for each row, then what the model draws."""
+        return self.model.chance(x, self._with_log_beta(x, context), n_draws)
+
     def evaluate(
         self,
         x: Tensor,
@@ -139,7 +153,7 @@ class MultiRate(Model):
         noise: Tensor | None = None,
     ) -> Evaluation:
         """Draw a beta for each row (unless ``context`` has ``"log_beta"``), corrupt, encode, draw, decode."""
-        context = {"log_beta": self.draw_log_beta(x), **(context or {})}
+        context = self._with_log_beta(x, context or {})
         log_beta = context["log_beta"]
         posterior = self.encode(self.model.seen(x, context), log_beta)
         z = self.draw(posterior, self.model.noise(x, n_draws) if noise is None else noise)
@@ -147,6 +161,9 @@ class MultiRate(Model):
         if self.training:
             observation = self.likelihood.follow(observation, x)
         return Evaluation(x, z, posterior, self.latent_prior(), observation, context)
+
+    def _with_log_beta(self, x: Tensor, context: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {**context} if "log_beta" in context else {"log_beta": self.draw_log_beta(x), **context}
 
     def draw_log_beta(self, x: Tensor) -> Tensor:
         """Return ln beta for each row, shape (batch,): uniform, stratified over the batch in random order."""
@@ -177,7 +194,8 @@ class MultiRate(Model):
         gate, d, head = self.code_gate(n)[0], model.sizes.n_components, model.posterior.head
         head.weight[:d].mul_(gate.unsqueeze(-1))
         head.bias[:d].mul_(gate)
-        head.bias[d : 2 * d].add_(self.code_gate.log_scale(n)[0])
+        if isinstance(self.code_gate, CodeGate):
+            head.bias[d : 2 * d].add_(self.code_gate.log_scale(n)[0])
         scale_inputs(next(layer for layer in _decoder(model) if has_weights(layer)), gate)
         return model
 

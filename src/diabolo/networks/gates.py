@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +51,7 @@ class RootGate(Gate):
 
 
 class CodeGate(RootGate):
-    """The gate of the codes, by which the linear beta-VAE is exact at every beta.
+    """The gate of the codes without hidden layers, by which the linear beta-VAE is exact at every beta.
 
     A code of variance lambda in the data has at its best, with s = beta sigma^2, the mean and the
     decoder of beta -> 0 times sqrt(max(0, 1 - s / lambda)), and the log-scale
@@ -60,17 +61,14 @@ class CodeGate(RootGate):
     ----------
     n_units : int
         Number of codes.
-    reach : float or None
-        Half the range of ln beta over sqrt 3, which is the slope of ln beta in n: where the lines of a linear
-        model start. They start as those of variances lambda_i = beta_min r^(3/2) i^(-p), with r the ratio of
-        the largest beta to the smallest and p such that lambda_(n_units + 1) = beta_min: a few codes are
-        open at the largest beta, all at the smallest. None: all start open, for hidden units have gates too.
+    reach : float
+        Half the range of ln beta over sqrt 3, which is the slope of ln beta in n. The lines start as those of
+        variances lambda_i = beta_min r^(3/2) i^(-p), with r the ratio of the largest beta to the smallest and p
+        such that lambda_(n_units + 1) = beta_min: a few codes are open at the largest beta, all at the smallest.
     """
 
-    def __init__(self, n_units: int, reach: float | None) -> None:
+    def __init__(self, n_units: int, reach: float) -> None:
         super().__init__(n_units)
-        if reach is None:
-            return
         share = torch.arange(1, n_units + 1).log() / math.log(n_units + 1)
         with torch.no_grad():
             self.slope.fill_(reach)
@@ -81,8 +79,11 @@ class CodeGate(RootGate):
         return 0.5 * self.line(n).clamp(max=0)
 
 
-class InputGates(nn.Module):
-    """Gates on what the weighted layers of a stack read: one for each unit, or each channel of a map.
+class GatedStack(nn.Module):
+    """Gates on what the weighted layers of a stack read, and biases that are lines in n, where there are hidden units.
+
+    A gate, one for each hidden unit or channel, scales what a unit says; the line in its layer's bias moves
+    where it begins to say something, which no gate can.
 
     Parameters
     ----------
@@ -99,25 +100,30 @@ class InputGates(nn.Module):
 
     def __init__(self, layers: Sequence[nn.Module], gate: type[SigmoidGate] | type[RootGate]) -> None:
         super().__init__()
-        weighted = [i for i, layer in enumerate(layers) if has_weights(layer)]
-        axes = {i: _inputs(layers[i]) for i in weighted}
-        # the first reads no hidden units, but x or the codes
-        self.gates = nn.ModuleDict({str(i): gate(axes[i][0].shape[axes[i][1]]) for i in weighted[1:]})
+        weighted = {str(i): _affine(layer) for i, layer in enumerate(layers) if has_weights(layer)}
+        read = list(weighted.items())[1:]  # the first reads no hidden units, but x or the codes
+        self.gates = nn.ModuleDict({i: gate(layer.weight.shape[_axis(layer)]) for i, layer in read})
+        self.slopes = nn.ParameterDict(
+            {i: nn.Parameter(torch.zeros_like(layer.bias)) for i, layer in weighted.items() if read}
+        )
 
     def forward(self, layers: Sequence[nn.Module], h: Tensor, n: Tensor) -> Tensor:
-        """Run the layers on h, shape (rows, ...), with the gates at n, shape (rows, 1)."""
+        """Run the layers on h, shape (rows, ...), with the gates and biases at n, shape (rows, 1)."""
         for i, layer in enumerate(layers):
             if str(i) in self.gates:
-                gate = self.gates[str(i)](n)
-                h = h * gate.reshape(*gate.shape, *[1] * (h.ndim - 2))
+                h = h * _over_channels(self.gates[str(i)](n), h)
             h = layer(h)
+            if str(i) in self.slopes:
+                h = h + _over_channels(n * self.slopes[str(i)], h)
         return h
 
     @torch.no_grad()
     def fold(self, layers: Sequence[nn.Module], n: Tensor) -> None:
-        """Multiply the gates at one n, shape (1, 1), into the weights of the layers, in place."""
+        """Put the gates and lines at one n, shape (1, 1), into the weights and biases of the layers, in place."""
         for i, gate in self.gates.items():
             scale_inputs(layers[int(i)], gate(n)[0])
+        for i, slope in self.slopes.items():
+            _affine(layers[int(i)]).bias.add_(n[0] * slope)
 
 
 def has_weights(layer: nn.Module) -> bool:
@@ -128,16 +134,28 @@ def has_weights(layer: nn.Module) -> bool:
 @torch.no_grad()
 def scale_inputs(layer: nn.Module, factors: Tensor) -> None:
     """Multiply the weights of a layer so that it reads each input times its factor, in place."""
-    weight, axis = _inputs(layer)
-    weight.mul_(factors.reshape([-1 if a == axis else 1 for a in range(weight.ndim)]))
+    affine = _affine(layer)
+    shape = [-1 if axis == _axis(affine) else 1 for axis in range(affine.weight.ndim)]
+    affine.weight.mul_(factors.reshape(shape))
 
 
-def _inputs(layer: nn.Module) -> tuple[Tensor, int]:
-    """Return the weights of an affine layer and their axis of inputs."""
+def _affine(layer: nn.Module) -> Any:
+    """Return the linear map or convolution, with a bias, that a layer is or holds."""
     found = [m for m in layer.modules() if next(m.parameters(recurse=False), None) is not None]
-    if len(found) != 1 or not isinstance(found[0], nn.Linear | nn.modules.conv._ConvNd):
+    is_affine = len(found) == 1 and isinstance(found[0], nn.Linear | nn.modules.conv._ConvNd)
+    if not is_affine or found[0].bias is None:
         raise ValueError(
             f"a multi-rate model gates linear layers and convolutions, and the network has a layer {layer!r}: use "
             "network='mlp', 'linear', 'conv1d' or 'conv2d', or a VAE for each beta."
         )
-    return found[0].weight, 0 if isinstance(found[0], nn.modules.conv._ConvTransposeNd) else 1
+    return found[0]
+
+
+def _axis(affine: nn.Module) -> int:
+    """Return the axis of inputs of the weights."""
+    return 0 if isinstance(affine, nn.modules.conv._ConvTransposeNd) else 1
+
+
+def _over_channels(values: Tensor, h: Tensor) -> Tensor:
+    """Return values for each row and channel in the shape that goes with maps h."""
+    return values.reshape(*values.shape, *[1] * (h.ndim - 2))

@@ -38,6 +38,9 @@ class Clustering(Objective):
         Share of the rows; with 0 the training never ends by itself.
     """
 
+    #: Given the targets, which every process makes of all rows.
+    mean_over_rows = True
+
     target: Tensor
     labels: Tensor
     changed: Tensor

@@ -48,6 +48,11 @@ class ELBO(Objective):
         self.gradient = gradient
         self.free_bits = free_bits
 
+    @property
+    def mean_over_rows(self) -> bool:  # type: ignore[override]
+        """Whether no free bits, and no schedule of beta, look at the mean rate of the batch."""
+        return not self.free_bits and not (isinstance(self.beta, Schedule) and self.beta.reads_rate)
+
     def check(self, model: Model) -> None:
         """Refuse hyper-parameters that mean nothing, and a model without densities."""
         check_weight(self, "beta", "a number, 0 or more (1 is the true ELBO), or a schedule")

@@ -27,6 +27,7 @@ class ImportanceWeighted(Objective):
     """
 
     needs_density = True
+    mean_over_rows = True
 
     def __init__(
         self,

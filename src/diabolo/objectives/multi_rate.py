@@ -22,6 +22,7 @@ class MultiRateELBO(Objective):
     """
 
     needs_density = True
+    mean_over_rows = True
 
     def __init__(self, *, n_draws: int = 1) -> None:
         super().__init__()

@@ -10,6 +10,8 @@ from diabolo.contracts import Evaluation, Model, Objective
 class Reconstruction(Objective):
     """-log p(x|z) at the code of x: the squared, absolute or cross-entropy error of an auto-encoder."""
 
+    mean_over_rows = True
+
     def __init__(self) -> None:
         super().__init__()
 

@@ -26,6 +26,8 @@ class Cosine(Schedule):
     (0.0, 0.5, 1.0)
     """
 
+    reads_rate = False
+
     def __init__(self, final: float = 1.0, *, initial: float = 0.0, share: float = 0.25) -> None:
         super().__init__()
         self.final = final

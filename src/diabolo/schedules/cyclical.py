@@ -28,6 +28,8 @@ class Cyclical(Schedule):
     [0.0, 0.5, 1.0, 1.0, 0.0, 1.0]
     """
 
+    reads_rate = False
+
     def __init__(
         self, final: float = 1.0, *, initial: float = 0.0, n_cycles: int = 4, share: float = 0.5
     ) -> None:

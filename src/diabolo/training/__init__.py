@@ -4,6 +4,7 @@ from diabolo.training.batches import Subset, steps_per_epoch
 from diabolo.training.checkpoint import Checkpoints, CheckpointWarning
 from diabolo.training.gradient import Gradient
 from diabolo.training.loop import DivergenceWarning, Outcome, Plan, mean_terms, train
+from diabolo.training.processes import LostProcessError, Processes, joined
 from diabolo.training.progress import progress_bar
 from diabolo.training.schedules import warm_up_cosine
 from diabolo.training.seeding import seeded
@@ -16,10 +17,13 @@ __all__ = [
     "DivergenceWarning",
     "Gradient",
     "InterruptedWarning",
+    "LostProcessError",
     "Outcome",
     "Plan",
+    "Processes",
     "Streamed",
     "Subset",
+    "joined",
     "mean_terms",
     "progress_bar",
     "seeded",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from diabolo.storage import Generations, pack, unpack
+from diabolo.training.processes import joined
 from diabolo.training.signals import Signals
 
 
@@ -22,7 +24,8 @@ class Checkpoints:
     """The checkpoints of one training in a folder that is its own while the block runs.
 
     A checkpoint is one file (tensors and JSON with a digest, nothing pickled), written whole or not at all, and
-    the two newest are kept. One that cannot be written is warned of once and does not end the training.
+    the two newest are kept. One that cannot be written is warned of once and does not end the training. Of several
+    processes the first one alone reads and writes, and a signal that one of them hears is answered by all.
 
     Parameters
     ----------
@@ -49,6 +52,7 @@ class Checkpoints:
         self.folder = Path(folder)
         self.every = every
         self.signals = Signals()
+        self._processes = joined()
         self._run: dict[str, Any] = {}
         self._kept: Generations | None = None
         self._open = ExitStack()
@@ -60,6 +64,11 @@ class Checkpoints:
 
     def __enter__(self) -> Self:
         """Take the folder, and read what is in it."""
+        self._found = self._processes.first(self._opened)
+        return self
+
+    def _opened(self) -> Any:
+        """Return the newest checkpoint of the folder, which is this process's from here on."""
         try:
             self._kept = Generations(self.folder)
         except (FileExistsError, NotADirectoryError):
@@ -76,7 +85,7 @@ class Checkpoints:
             ) from error
         self._open.callback(self._kept.close)
         try:
-            self._found = self._kept.newest()
+            found = self._kept.newest()
         except BaseException:
             self._open.close()
             raise
@@ -85,9 +94,9 @@ class Checkpoints:
             warnings.warn(
                 f"the newest checkpoint cannot be read ({why}); training goes on from the one before it.",
                 CheckpointWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
-        return self
+        return found
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
@@ -129,7 +138,7 @@ class Checkpoints:
 
     def after_step(self, state: Callable[[], Any]) -> None:
         """Write a checkpoint if it is time, or if a signal asks, which is then answered."""
-        asked = self.signals.asked is not None
+        asked = self._asked()
         if asked or time.monotonic() - self._written >= self.every:
             self.write(state)
         if asked:
@@ -138,11 +147,13 @@ class Checkpoints:
     def finish(self, state: Callable[[bool], Any]) -> None:
         """Write the last checkpoint, of which the same run is read back."""
         self.write(lambda: state(True))
-        if self.signals.asked is not None:
+        if self._asked():
             self.signals.answer(self._where())
 
     def write(self, state: Callable[[], Any]) -> None:
         """Write a checkpoint, or warn once that it cannot be written."""
+        if not self._processes.is_first:
+            return
         assert self._kept is not None  # inside the block
         try:
             tensors, spec = pack(state())
@@ -159,6 +170,13 @@ class Checkpoints:
                     stacklevel=4,
                 )
         self._written = time.monotonic()
+
+    def _asked(self) -> bool:
+        """Whether a signal waits for an answer, in any of the processes."""
+        number = self._processes.highest(self.signals.asked or 0)
+        if number:
+            self.signals.asked = signal.Signals(number)
+        return bool(number)
 
     def _where(self) -> str:
         if self._failed:

@@ -9,7 +9,8 @@ from typing import Protocol
 from torch import Tensor
 from torch.optim import Optimizer
 
-from diabolo.contracts import Evaluation, Model, Objective
+from diabolo.contracts import Evaluation
+from diabolo.training.sharing import Alone
 
 
 class Gradient(Protocol):
@@ -27,32 +28,25 @@ class Autograd:
 
     Parameters
     ----------
-    model, objective : Model, Objective
-        What moves, and what is minimised.
+    share : Alone
+        Who evaluates a batch: this process alone, or several.
     optimiser : Optimizer
         Whose gradients are forgotten before.
     """
 
     evaluation: Evaluation
 
-    def __init__(self, model: Model, objective: Objective, optimiser: Optimizer) -> None:
-        self.model, self.objective, self.optimiser = model, objective, optimiser
+    def __init__(self, share: Alone, optimiser: Optimizer) -> None:
+        self.share, self.optimiser = share, optimiser
 
     def __call__(self, x: Tensor, context: Mapping[str, Tensor], progress: float) -> float:
         """Return the loss, and differentiate it where it is finite."""
-        self.evaluation = self.model.evaluate(x, context, self.objective.n_draws)
-        loss: Tensor = sum(self.objective(self.evaluation, progress).values())
-        value = loss.item()
+        self.evaluation, loss, value = self.share.evaluate(x, context, progress)
         if math.isfinite(value):
             self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            self.share.backward(loss)
         return value
 
     def quantities(self) -> dict[str, float]:
         """Return what the objective shows of the last batch."""
-        return as_numbers(self.objective.quantities(self.evaluation))
-
-
-def as_numbers(quantities: Mapping[str, Tensor]) -> dict[str, float]:
-    """Return scalars as plain numbers."""
-    return {name: value.item() for name, value in quantities.items()}
+        return self.share.quantities(self.evaluation)

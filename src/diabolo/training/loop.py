@@ -15,9 +15,11 @@ from torch import Tensor
 from diabolo.contracts import Model, Objective
 from diabolo.training.batches import Batches, Subset, steps_per_epoch, taken
 from diabolo.training.checkpoint import Checkpoints
-from diabolo.training.gradient import Autograd, Gradient, as_numbers
+from diabolo.training.gradient import Autograd, Gradient
+from diabolo.training.processes import LostProcessError, joined
 from diabolo.training.schedules import warm_up_cosine
 from diabolo.training.seeding import generator_states, seeded, set_generators
+from diabolo.training.sharing import Alone, Shared
 from diabolo.training.streamed import Streamed
 
 _VALIDATION_ROWS = 4096
@@ -65,14 +67,16 @@ class Outcome:
     """What came of a training.
 
     ``stopped`` is "budget", "early", "settled" (by the objective's survey), "interrupted" or "diverged";
-    ``best_step`` is the step whose weights were kept. ``retries`` are the steps at which the loss was no finite
-    number and training went on; ``learning_rate`` is the largest one; ``kept_in`` is the folder of its checkpoints.
+    ``best_step`` is the step whose weights were kept, ``progress`` its share of the planned steps. ``retries`` are
+    the steps at which the loss was no finite number and training went on; ``learning_rate`` is the largest one;
+    ``kept_in`` is the folder of its checkpoints.
     """
 
     stopped: str = "budget"
     n_steps: int = 0
     n_epochs: float = 0.0
     best_step: int = 0
+    progress: float = 1.0
     retries: list[int] = field(default_factory=list)
     learning_rate: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
@@ -144,21 +148,24 @@ def train(
         beside = dict(zip(beside, others, strict=True))
     optimiser = optimiser or adam(model, plan.learning_rate)
     objective.begin(model, len(x))
-    run = _Run(model, objective, plan, optimiser, x, x_valid, context_valid or {})
+    processes = joined()
+    share = Alone(model, objective) if processes.size == 1 else Shared(model, objective, processes)
+    run = _Run(share, plan, optimiser, x, x_valid, context_valid or {})
     outcome, players = run.outcome, run.players
     if checkpoints is not None:
         outcome.kept_in = str(checkpoints.folder)
         if run.resume(checkpoints.take()):
             run.restore()
             return outcome
-    autograd = Autograd(model, objective, optimiser)
-    learn = gradient or autograd
+    share.begin({"plan": plan}, {"X": x, "X_val": x_valid, **beside})
+    autograd = Autograd(share, optimiser)
+    learn = gradient if gradient is not None and processes.size == 1 else autograd
     model.train()
     objective.train()
     try:
         for step, rows in run.batches:
             run.set_rate(step)
-            if isinstance(x, Tensor) and objective.survey(model, x, beside, step):
+            if isinstance(x, Tensor) and share.survey(x, beside, step):
                 outcome.stopped = "settled"
                 break
             batch = model.observe(taken(x, rows))
@@ -184,6 +191,10 @@ def train(
             checkpoints.finish(run.state)
     except KeyboardInterrupt:
         outcome.stopped = "interrupted"
+    except LostProcessError:
+        if checkpoints is not None:
+            checkpoints.signals.asked = None  # the launcher ends all when one is lost: the error says more
+        raise
     finally:
         model.eval()
         objective.eval()
@@ -199,16 +210,24 @@ def adam(model: Model, learning_rate: float) -> torch.optim.Optimizer:
 
 @torch.inference_mode()
 def mean_terms(
-    model: Model, objective: Objective, x: Tensor, context: Mapping[str, Tensor], seed: int = 0
+    model: Model,
+    objective: Objective,
+    x: Tensor,
+    context: Mapping[str, Tensor],
+    seed: int = 0,
+    share: Alone | None = None,
 ) -> dict[str, float]:
-    """Return loss, distortion and rate (nats per row) over rows, with noise from a fixed seed."""
+    """Return loss, distortion and rate (nats per row) over rows, with noise from a fixed seed.
+
+    ``share`` says who evaluates them where it is not this process alone.
+    """
+    share = share or Alone(model, objective)
     totals: dict[str, float] = {}
     with seeded(seed):
         for rows in torch.arange(len(x)).split(_VALIDATION_ROWS):
             seen = {name: tensor[rows] for name, tensor in context.items()}
-            evaluation = model.evaluate(model.observe(x[rows]), seen, objective.n_draws)
-            loss: Tensor = sum(objective(evaluation).values())
-            terms = {"loss": loss.item(), **as_numbers(objective.quantities(evaluation))}
+            evaluation, _, loss = share.evaluate(model.observe(x[rows]), seen)
+            terms = {"loss": loss, **share.quantities(evaluation)}
             for name, value in terms.items():
                 totals[name] = totals.get(name, 0.0) + value * len(rows) / len(x)
     return totals
@@ -219,15 +238,15 @@ class _Run:
 
     def __init__(
         self,
-        model: Model,
-        objective: Objective,
+        share: Alone,
         plan: Plan,
         optimiser: torch.optim.Optimizer,
         x: Tensor | Subset | Streamed,
         x_valid: Tensor | None,
         context_valid: Mapping[str, Tensor],
     ) -> None:
-        self.model, self.objective, self.plan, self.optimiser = model, objective, plan, optimiser
+        self.share, self.plan, self.optimiser = share, plan, optimiser
+        model, objective = self.model, self.objective = share.model, share.objective
         self.players = objective.players()
         draw = x.order if isinstance(x, Streamed) else None
         self.batches = Batches(len(x), plan.batch_size, plan.n_steps, draw)
@@ -274,7 +293,7 @@ class _Run:
         if self.x_valid is not None:
             self.model.eval()
             self.objective.eval()
-            valid = mean_terms(self.model, self.objective, self.x_valid, self.context_valid)
+            valid = mean_terms(self.model, self.objective, self.x_valid, self.context_valid, share=self.share)
             self.model.train()
             self.objective.train()
             row.update({f"val_{name}": value for name, value in valid.items()})
@@ -314,13 +333,15 @@ class _Run:
         return True
 
     def restore(self) -> None:
-        """Put back the weights worth keeping."""
+        """Put back the weights worth keeping, and the objective that they were trained with."""
         went_back = max(self.outcome.retries, default=-1) >= self.outcome.n_steps  # and made no step since
         whole = self.x_valid is None and self.outcome.stopped != "diverged" and not went_back
         if not self.proved or whole:
             self.outcome.best_step = self.outcome.n_steps
-            return
-        self.model.load_state_dict(self.kept)
+        else:
+            self.model.load_state_dict(self.kept)
+            self.objective.load_state_dict(self.kept_objective)
+        self.outcome.progress = self.outcome.best_step / self.plan.n_steps
 
     # -- checkpoints ---------------------------------------------------------------------------
 

@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from diabolo.training.processes import joined
+
 Update = Callable[[int, int, Mapping[str, float]], None]
 
 
 @contextmanager
 def progress_bar(title: str, verbose: int) -> Iterator[Update | None]:
     """Give a callback that draws the bar on standard error, or None where nobody would see it."""
-    if not verbose or not sys.stderr.isatty():
+    if not verbose or not sys.stderr.isatty() or not joined().is_first:
         yield None
         return
     from rich.console import Console

@@ -52,3 +52,15 @@ def set_generators(states: Sequence[Tensor]) -> None:
     if torch.cuda.is_initialized():
         for card, state in zip(range(torch.cuda.device_count()), states[1:], strict=False):
             torch.cuda.set_rng_state(state, card)
+
+
+def own_generators() -> list[Tensor]:
+    """Return the states of the generators that this process draws from: the processor's, and its graphics card's."""
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if torch.cuda.is_initialized() else [])]
+
+
+def set_own_generators(states: Sequence[Tensor]) -> None:
+    """Set the generators that this process draws from to those of another one."""
+    torch.set_rng_state(states[0])
+    for state in states[1:]:
+        torch.cuda.set_rng_state(state)

@@ -78,7 +78,7 @@ class Signals:
         number, self.asked = self.asked, None
         if number is None:
             return
-        before = self._before[number]
+        before = self._before.get(number)
         if callable(before):  # Python's own for Ctrl-C, or the user's
             before(number, None)
             return
