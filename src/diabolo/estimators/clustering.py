@@ -62,7 +62,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         rate. ``"fast"``: 30 epochs (1,200 steps or more), then at most 2,100, with a warm-up and a cosine.
     init : {"auto", "k-means", "manifold"}
         Where the centres start. ``"k-means"``: 20 starts on the codes, as in the papers. ``"manifold"``: t-SNE lays
-        the codes out in the plane, and a mixture of Gaussians parts them there (N2D, McConville et al. 2020).
+        the rows out in the plane, and a mixture of Gaussians parts them there (after N2D, McConville et al. 2020).
         ``"auto"``: k-means for ``preset="paper"``, else the manifold.
     augmentation : str or Corruption, optional
         What becomes of the rows of every batch, in both stages; targets are made of rows as they are (Guo et
@@ -307,7 +307,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         objective.check(self.model_)
         with seeded(self.seed_ + 1):
             outcome = self._stage(Reconstruction(), x, self._plan(len(x)), "auto-encoder", checkpoints)
-        self._seed_centres(codes_of(self.model_, x))
+        self._seed_centres(codes_of(self.model_, x), x)
         return x, objective, outcome
 
     def _second_stage(self, objective: Clustering, x: Tensor, checkpoints: Checkpoints | None) -> Outcome:
@@ -339,9 +339,10 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         self.best_step_ = steps_before + outcome.best_step
         return outcome
 
-    def _seed_centres(self, codes: Tensor) -> None:
+    def _seed_centres(self, codes: Tensor, x: Tensor) -> None:
         init = self._preset.init if self.init == "auto" else self.init
-        found = first_centres.BY_NAME[init](codes.cpu().numpy(), self.n_clusters, self.seed_)
+        arrays = codes.cpu().numpy(), x.flatten(1).cpu().numpy()
+        found = first_centres.BY_NAME[init](*arrays, self.n_clusters, self.seed_)
         with torch.no_grad():
             self.model_.centres.copy_(torch.as_tensor(found))
 
