@@ -95,8 +95,8 @@ def cluster(
     text = f"{_found(estimator, metrics)}\n\n{run_text(facts, rows, None, notes)}"
     show.result(text, facts, brief=str(folder))
     if estimator.stopped_ in ENDS:
-        more = f"; {keeping.go_on(kept)}" if keeping.is_of_use(kept) else ""
-        print(f"diabolo: {estimator.stopped_}: saved in {folder}{more}", file=sys.stderr)
+        then = f"; {keeping.go_on(kept)}" if keeping.is_of_use(kept) else ""
+        print(f"diabolo: {estimator.stopped_}: saved in {folder}{then}", file=sys.stderr)
     return code if drawn else code or errors.UNEXPECTED
 
 

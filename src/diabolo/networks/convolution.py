@@ -114,7 +114,7 @@ class Upward(nn.Module):
         kernels = weight.flatten(1).T.expand(len(x), -1, -1)
         before = self.convolution.padding
         sides = [(n - 1) * s + k for n, s, k in zip(x.shape[2:], stride, weight.shape[2:], strict=True)]
-        y = F.fold(kernels @ x.flatten(2), sides, weight.shape[2:], stride=stride)
+        y = F.fold(kernels @ x.flatten(2), tuple(sides), weight.shape[2:], stride=stride)
         margins = [m for n, a, f in zip(self.target, before, sides, strict=True) for m in (n + a - f, -a)]
         return F.pad(y, margins[::-1]) + bias.view(-1, 1, 1)
 
