@@ -33,13 +33,9 @@ def by_k_means(codes: np.ndarray, rows: np.ndarray, n_clusters: int, seed: int) 
 
 
 def by_manifold(codes: np.ndarray, rows: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
-    """Return mean codes of clusters that a mixture of Gaussians finds where t-SNE lays the rows out.
+    """Return mean codes of the islands on which rows lie (:func:`islands`); arguments as for :func:`by_k_means`.
 
-    Rows of one kind lie on a curved sheet, which k-means cuts where it is wide; its neighbourhoods are kept by a map to
-    the plane, where the sheets are islands (N2D, McConville et al. 2020, who take UMAP, and the codes). Rows are
-    brought to 30 principal components before. The mixture is the likeliest of 50, which is needed: most of them cut an
-    island in two. Of more than 10,000 rows a seeded subset is laid out. Arguments as for :func:`by_k_means`, which
-    takes over for fewer than 10 rows a cluster.
+    Of more than 10,000 rows a seeded subset is enough. k-means takes over for fewer than 10 rows a cluster.
 
     Examples
     --------
@@ -49,21 +45,32 @@ def by_manifold(codes: np.ndarray, rows: np.ndarray, n_clusters: int, seed: int)
     """
     if len(rows) < _LEAST_ROWS * n_clusters or rows.shape[1] < 2:
         return by_k_means(codes, rows, n_clusters, seed)
-    from sklearn.decomposition import PCA  # half a second, which the other way need not pay
-    from sklearn.manifold import TSNE
-    from sklearn.mixture import GaussianMixture
-
     if len(rows) > _MOST_ROWS:
         some = np.sort(np.random.default_rng(seed).permutation(len(rows))[:_MOST_ROWS])
         codes, rows = codes[some], rows[some]
+    shares = islands(rows, n_clusters, seed)
+    return shares.T @ codes / shares.sum(0)[:, None]
+
+
+def islands(rows: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+    """Return how far rows belong to the Gaussians of a mixture where t-SNE lays them out, shape (n_rows, n_clusters).
+
+    Rows of one kind lie on a curved sheet, which k-means cuts where it is wide; a map to the plane keeps its
+    neighbourhoods, and there the sheets are islands (after N2D, McConville et al. 2020, who take UMAP, of codes). Rows
+    are brought to 30 principal components before. The mixture is the likeliest of 50, which is needed: most of them
+    cut an island in two.
+    """
+    from sklearn.decomposition import PCA  # half a second, which k-means need not pay
+    from sklearn.manifold import TSNE
+    from sklearn.mixture import GaussianMixture
+
     if min(rows.shape) > _DIMENSIONS:
         rows = PCA(_DIMENSIONS, random_state=seed).fit_transform(rows)
     perplexity = min(_PERPLEXITY, (len(rows) - 1) / 3)
     plane = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(rows)
     ridge = _RIDGE * float(plane.var())
     mixture = GaussianMixture(n_clusters, n_init=_MIXTURES, reg_covar=ridge, random_state=seed).fit(plane)
-    shares = mixture.predict_proba(plane)
-    return shares.T @ codes / shares.sum(0)[:, None]
+    return mixture.predict_proba(plane)
 
 
 BY_NAME = {"k-means": by_k_means, "manifold": by_manifold}
