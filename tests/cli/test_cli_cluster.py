@@ -107,6 +107,26 @@ def test_its_models_are_those_that_cluster(typed):
     assert "--n-clusters" not in typed("fit", "--help").out
 
 
+def test_a_mixture_for_a_prior(places, typed, tmp_path):
+    words = (
+        "--model",
+        "mixture_vae",
+        "--n-clusters",
+        "3",
+        "-d",
+        "2",
+        "--max-epochs",
+        "2",
+        "--network.hidden",
+        "16",
+    )
+    said = typed("cluster", places / "images.npy", "--out", tmp_path / "m", *words)
+    assert said.code == 0, said.err
+    model = load(tmp_path / "m" / "model.diabolo")
+    np.testing.assert_array_equal(np.load(tmp_path / "m" / "labels.npy"), model.labels_)
+    assert "Centres, decoded" in (tmp_path / "m" / "report.html").read_text()
+
+
 def test_a_run_that_is_broken_off_goes_on_to_the_same_bits(
     run, places, classes, typed, tmp_path, monkeypatch
 ):

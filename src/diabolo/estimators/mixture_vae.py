@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -16,6 +17,7 @@ from diabolo.estimators.base import Effort
 from diabolo.estimators.inputs import positive_integer
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
+from diabolo.estimators.plan import FitPlan
 from diabolo.estimators.vae import VAE
 from diabolo.likelihoods import Likelihood
 from diabolo.models import LatentModel
@@ -119,6 +121,11 @@ class MixtureVAE(ClusterMixin, VAE):
     def partial_fit(self) -> NoReturn:
         """Nothing: the mixture starts at the codes of all rows."""
         raise AttributeError("MixtureVAE has no partial_fit: its mixture starts at the codes of all rows.")
+
+    def plan(self, X: ArrayLike) -> FitPlan:
+        """Say what ``fit`` would do with these rows, as :meth:`VAE.plan`; both stages count."""
+        plan = super().plan(X)
+        return replace(plan, n_steps=2 * plan.n_steps)
 
     def _train(
         self,
