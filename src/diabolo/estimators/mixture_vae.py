@@ -18,6 +18,7 @@ from diabolo.estimators.inputs import positive_integer
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
 from diabolo.estimators.plan import FitPlan
+from diabolo.estimators.survey import Surveyed
 from diabolo.estimators.vae import VAE
 from diabolo.likelihoods import Likelihood
 from diabolo.models import LatentModel
@@ -25,7 +26,7 @@ from diabolo.networks import Network
 from diabolo.objectives import ELBO
 from diabolo.objectives.clustering import codes_of
 from diabolo.priors import LearnedMixture
-from diabolo.training import Checkpoints, Outcome, progress_bar, seeded, train
+from diabolo.training import Checkpoints, Outcome, Streamed, progress_bar, seeded, train
 from diabolo.training.loop import adam
 
 #: Weight of the rate in the first stage: next to an auto-encoder, but its codes keep a scale.
@@ -70,6 +71,7 @@ class MixtureVAE(ClusterMixin, VAE):
     ((200,), (200, 10), (3, 8, 8))
     """
 
+    _streams = False  # the mixture starts at the codes of all rows
     labels_: np.ndarray
 
     def __init__(
@@ -129,12 +131,13 @@ class MixtureVAE(ClusterMixin, VAE):
 
     def _train(
         self,
-        array: np.ndarray,
+        array: np.ndarray | Surveyed,
         valid: np.ndarray | None,
         seen: np.ndarray | None,
         checkpoints: Checkpoints | None,
     ) -> tuple[Objective, Outcome]:
-        x = self._tensor(array, self._dtype)
+        x = self._table(array)
+        assert isinstance(x, Tensor)  # nothing is streamed
         objective, outcome = self._first_stage(x)
         if outcome.stopped != "budget":
             return objective, outcome
@@ -157,7 +160,7 @@ class MixtureVAE(ClusterMixin, VAE):
         self.model_.prior.requires_grad_(True)
         return objective, outcome
 
-    def _build(self, array: np.ndarray, valid: np.ndarray | None = None) -> None:
+    def _build(self, array: np.ndarray | Surveyed, valid: np.ndarray | None = None) -> None:
         self.__dict__.pop("labels_", None)
         if len(array) < self.n_clusters:
             raise ValueError(
@@ -168,8 +171,9 @@ class MixtureVAE(ClusterMixin, VAE):
     def _parts(self) -> dict[str, Part]:
         return {**super()._parts(), "prior": LearnedMixture(self.n_clusters)}
 
-    def _after_fit(self, x: Tensor) -> None:
+    def _after_fit(self, x: Tensor | Streamed) -> None:
         super()._after_fit(x)
+        assert isinstance(x, Tensor)  # nothing is streamed
         self.labels_ = self._shares(self.model_, x).argmax(1)
 
     def _check_parameters(self) -> None:
