@@ -38,6 +38,11 @@ def broken_off(out: str | None) -> str | None:
     return out if (Path(out).expanduser() / CHECKPOINTS / CONFIG).is_file() else None
 
 
+def go_on(place: Path) -> str:
+    """Return the words that say which command goes on with the run of these checkpoints."""
+    return f"diabolo {command_of(place)} --resume {place.parent} goes on"
+
+
 def start(folder: Path, configuration: dict[str, Any]) -> Path:
     """Make the place for the checkpoints of a new run, with what ``--resume`` needs to know of it."""
     from diabolo.storage import write_json
