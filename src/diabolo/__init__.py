@@ -6,7 +6,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from diabolo.estimators import VAE, AutoEncoder, DeepClustering, DenoisingAutoEncoder, MultiRateVAE
+    from diabolo.estimators import (
+        VAE,
+        AutoEncoder,
+        DeepClustering,
+        DenoisingAutoEncoder,
+        MixtureVAE,
+        MultiRateVAE,
+    )
     from diabolo.estimators.trade_off import rate_distortion
     from diabolo.export import OnnxModel, export_onnx, export_torch
     from diabolo.measures import TargetWarning
@@ -23,6 +30,7 @@ _HOMES = {
     "AutoEncoder": "estimators",
     "DeepClustering": "estimators",
     "DenoisingAutoEncoder": "estimators",
+    "MixtureVAE": "estimators",
     "MultiRateVAE": "estimators",
     "VAE": "estimators",
     "rate_distortion": "estimators.trade_off",
@@ -57,6 +65,7 @@ __all__ = [
     "DenoisingAutoEncoder",
     "DivergenceWarning",
     "InterruptedWarning",
+    "MixtureVAE",
     "ModelFileError",
     "MultiRateVAE",
     "OnnxModel",

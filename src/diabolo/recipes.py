@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from diabolo import schedules
-from diabolo.estimators import VAE, AutoEncoder, DeepClustering, DenoisingAutoEncoder, MultiRateVAE
+from diabolo.estimators import (
+    VAE,
+    AutoEncoder,
+    DeepClustering,
+    DenoisingAutoEncoder,
+    MixtureVAE,
+    MultiRateVAE,
+)
 from diabolo.likelihoods import Bernoulli, Gaussian
 from diabolo.networks import DCEC, MLP, Linear
 from diabolo.objectives import (
@@ -149,6 +156,12 @@ def dec(n_clusters: int = 10, **settings: Any) -> DeepClustering:
     return idec(n_clusters, **{"reconstruction": False, **settings})
 
 
+def vade(n_clusters: int = 10, **settings: Any) -> MixtureVAE:
+    """Jiang et al. 2017: a mixture of Gaussians for a prior; the rate from draws, pretrained as a whole; values 0 to 1."""
+    parts = {"network": MLP((500, 500, 2000)), "likelihood": Bernoulli(), "effort": "thorough"}
+    return MixtureVAE(n_clusters, **{**parts, **settings})
+
+
 __all__ = [
     "beta_tcvae",
     "beta_vae",
@@ -170,6 +183,7 @@ __all__ = [
     "pca",
     "ppca",
     "sigma_vae",
+    "vade",
     "vae",
     "vampprior_vae",
     "warm_up_vae",

@@ -1,12 +1,15 @@
 import csv
 import json
+import signal
 
 import numpy as np
 import pytest
 
 from diabolo import load
 from diabolo.cli import models
+from diabolo.training import Checkpoints
 
+CLUSTERING = {"clustering", "dcec", "dec", "dec_conv", "idec", "mixture_vae", "vade"}
 WORDS = ("--n-clusters", "3", "-d", "2", "--max-epochs", "2", "--max-iter", "5", "--network.hidden", "16")
 
 
@@ -96,9 +99,59 @@ def test_fewer_rows_than_clusters(places, typed, tmp_path):
 
 
 def test_its_models_are_those_that_cluster(typed):
-    assert set(models.models_of("cluster")) == {"clustering", "dcec", "dec", "dec_conv", "idec"}
+    assert set(models.models_of("cluster")) == CLUSTERING
     assert set(models.models_of("fit")) | set(models.models_of("cluster")) == set(models.models())
     out = typed("cluster", "--help").out
     assert "--n-clusters" in out
     assert "--beta" not in out
     assert "--n-clusters" not in typed("fit", "--help").out
+
+
+def test_a_mixture_for_a_prior(places, typed, tmp_path):
+    words = (
+        "--model",
+        "mixture_vae",
+        "--n-clusters",
+        "3",
+        "-d",
+        "2",
+        "--max-epochs",
+        "2",
+        "--network.hidden",
+        "16",
+    )
+    said = typed("cluster", places / "images.npy", "--out", tmp_path / "m", *words)
+    assert said.code == 0, said.err
+    model = load(tmp_path / "m" / "model.diabolo")
+    np.testing.assert_array_equal(np.load(tmp_path / "m" / "labels.npy"), model.labels_)
+    assert "Centres, decoded" in (tmp_path / "m" / "report.html").read_text()
+
+
+def test_a_run_that_is_broken_off_goes_on_to_the_same_bits(
+    run, places, classes, typed, tmp_path, monkeypatch
+):
+    calls, whole = [], Checkpoints.after_step
+
+    def after_step(self, state):
+        calls.append(0)
+        if len(calls) == 4:  # two steps of the auto-encoder, two with the clusters
+            signal.raise_signal(signal.SIGTERM)
+        whole(self, state)
+
+    broken = tmp_path / "broken"
+    words = ["cluster", places / "images.npy", "--labels", classes, "--out", broken, *WORDS]
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "after_step", after_step)
+        said = typed(*words)
+    assert said.code == 143
+    assert (
+        said.err.splitlines()[-1] == f"diabolo: error: terminated; diabolo cluster --resume {broken} goes on"
+    )
+    assert f"diabolo cluster --resume {broken}" in typed("info", broken).err
+    assert "drop --out and --overwrite" in typed("cluster", "--resume", broken, "--out", tmp_path / "x").err
+    said = typed("cluster", "--resume", broken)
+    assert said.code == 0, said.err
+    for name in ("labels.npy", "probabilities.npy", "metrics.json"):
+        assert (broken / name).read_bytes() == (run / name).read_bytes()
+    assert not (broken / "checkpoints").exists()
+    assert "diabolo cluster --config" in typed("cluster", "--resume", broken).err

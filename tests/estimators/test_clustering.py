@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from diabolo import AutoEncoder, DeepClustering, load
 from diabolo.contracts import Sizes
 from diabolo.corruptions import Motion
+from diabolo.estimators.first_centres import BY_NAME
 from diabolo.estimators.presets import PRESETS
 from diabolo.estimators.restarts import Restart, compared
 from diabolo.likelihoods import Gaussian
@@ -24,7 +26,14 @@ from diabolo.posteriors import Deterministic
 
 DIGITS, CLASSES = load_digits().images, load_digits().target
 TABLE, GROUPS = make_blobs(90, n_features=5, centers=3, cluster_std=0.7, random_state=0)
-SMALL = {"network": MLP((16,)), "n_components": 2, "max_epochs": 30, "max_iter": 60, "refresh_every": 20}
+SMALL = {
+    "network": MLP((16,)),
+    "n_components": 2,
+    "init": "k-means",
+    "max_epochs": 30,
+    "max_iter": 60,
+    "refresh_every": 20,
+}
 
 
 def small(n_clusters=3, **params):
@@ -52,6 +61,20 @@ class TestFinds:
         found = small(10, **settings, network=MLP((128,))).fit(X)
         plain = KMeans(10, n_init=20, random_state=0).fit_predict(X.reshape(500, -1))
         assert normalized_mutual_info_score(y, found.labels_) > normalized_mutual_info_score(y, plain)
+
+    def test_where_the_centres_start(self, monkeypatch):
+        """On the map where the training is short, with k-means where it is the paper's, or as it is said."""
+        used = []
+        for name, function in list(BY_NAME.items()):
+            seen = partial(lambda name, function, *args: used.append(name) or function(*args), name, function)
+            monkeypatch.setitem(BY_NAME, name, seen)
+        settings = {"max_epochs": 10, "max_iter": 5}
+        for preset, init in [("fast", "auto"), ("paper", "auto"), ("fast", "k-means"), ("paper", "manifold")]:
+            found = small(preset=preset, init=init, **settings).fit(TABLE)
+        assert used == ["manifold", "k-means", "k-means", "manifold"]
+        assert adjusted_rand_score(GROUPS, found.labels_) > 0.9
+        with pytest.raises(ValueError, match="init must be one of .*got 'umap'"):
+            small(init="umap").fit(TABLE)
 
     def test_same_seed_same_bits(self, fitted):
         again = small().fit(TABLE)

@@ -9,12 +9,14 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import FactorAnalysis
 
 from diabolo import recipes
+from diabolo.networks import MLP
 
 X = load_digits().images[:120] / 16
 CLUSTERING = {"dcec", "dec", "dec_conv", "idec"}
+MIXTURES = {"vade"}
 
 
-@pytest.mark.parametrize("name", sorted({*recipes.__all__} - CLUSTERING))
+@pytest.mark.parametrize("name", sorted({*recipes.__all__} - CLUSTERING - MIXTURES))
 def test_recipe(name):
     recipe = getattr(recipes, name)
     assert re.search(r"\d{4}|factor analysis", recipe.__doc__)
@@ -34,6 +36,14 @@ def test_recipe_of_clusters(name):
     assert model.preset == "paper"
     assert model.reconstruction == (name in ("dcec", "idec"))
     assert ("DCEC" in repr(model.network)) == (name in ("dcec", "dec_conv"))
+
+
+def test_recipe_of_a_mixture():
+    assert re.search(r"\d{4}", recipes.vade.__doc__)
+    assert len(inspect.getsource(recipes.vade).splitlines()) <= 10
+    model = recipes.vade(3, n_components=2, network=MLP((8,)), max_epochs=1, random_state=0).fit(X)
+    assert model.predict_proba(X).shape == (120, 3)
+    assert "500, 500, 2000" in repr(recipes.vade().network)
 
 
 def test_factor_analysis_approaches_its_oracle():

@@ -38,6 +38,7 @@ EXAMPLES = {
         "standard": priors.StandardNormal,
         "gaussian": priors.FittedGaussian,
         "mixture": lambda: priors.GaussianMixture(2, "diagonal", seed=1),
+        "learned_mixture": lambda: priors.LearnedMixture(3),
         "flow": lambda: priors.Flow("realnvp", n_transforms=2, hidden=(6,)),
         "vamp": lambda: priors.VampPrior(4),
         "second_stage": lambda: priors.SecondStage(

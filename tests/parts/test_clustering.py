@@ -179,6 +179,13 @@ class TestStage:
         train(model, Clustering(reconstruction=False, tolerance=0.0), blobs, plan=self.plan)
         assert all(torch.equal(a, b) for a, b in zip(before, model.model.decoder.parameters(), strict=True))
 
+    @pytest.mark.parametrize("reconstruction", [True, False])
+    def test_what_nobody_reads_is_not_decoded(self, blobs, reconstruction):
+        model, calls = model_of(blobs), []
+        model.model.decoder.register_forward_hook(lambda *_: calls.append(0))
+        train(model, Clustering(reconstruction=reconstruction, tolerance=0.0), blobs, plan=self.plan)
+        assert len(calls) == (40 if reconstruction else 0)
+
     def test_an_objective_that_says_nothing_never_ends_a_training(self, blobs):
         outcome = train(model_of(blobs), Reconstruction(), blobs, plan=self.plan)
         assert (outcome.stopped, outcome.n_steps) == ("budget", 40)

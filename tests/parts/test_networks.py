@@ -123,6 +123,27 @@ class TestSamePadding:
         assert [layer.margins(n) for layer, n in zip(layers, sides, strict=False)] == margins
 
 
+class TestOneChannelInTraining:
+    """Images of one channel take another way while they are trained; the library's convolution is the oracle."""
+
+    @pytest.mark.parametrize("side", [Downward, Upward])
+    @pytest.mark.parametrize("shape", [(6, 7), (16, 16), (13, 9)])
+    @pytest.mark.parametrize("padding", ["same", "valid"])
+    @pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (1, 2), (2, 3), (4, 2), (5, 2), (6, 1)])
+    def test_value_and_gradients(self, side, kernel, stride, padding, shape):
+        layer = Layer(3, kernel, stride, padding)
+        module = side(layer, 1, shape).double()
+        small = (3, *(layer.output_length(n) for n in shape))
+        x = torch.randn(2, *((1, *shape) if side is Downward else small), dtype=torch.float64)
+        inputs = (x.requires_grad_(), *module.parameters())
+        expected = module.eval()(x)
+        weight = torch.randn_like(expected)
+        found = module.train()(x)
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+        gradients = [torch.autograd.grad(y, inputs, weight) for y in (found, expected)]
+        torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-12)
+
+
 class TestMirror:
     @pytest.mark.parametrize("padding", ["same", "valid"])
     @pytest.mark.parametrize("stride", [1, 2, 3])

@@ -20,6 +20,7 @@ from torch.distributions import (
     MultivariateNormal,
     Normal,
 )
+from torch.distributions.kl import kl_divergence
 
 from diabolo import corruptions, likelihoods, models, networks, posteriors, priors
 from diabolo.contracts import Part, Sizes, Statistics
@@ -42,6 +43,7 @@ PRIORS = {
     "gaussian": priors.FittedGaussian,
     "mixture": lambda: priors.GaussianMixture(3),
     "mixture_diagonal": lambda: priors.GaussianMixture(2, "diagonal", seed=4),
+    "learned_mixture": lambda: priors.LearnedMixture(3),
     "nsf": lambda: priors.Flow(n_transforms=2, hidden=(8,), n_steps=3),
     "maf": lambda: priors.Flow("maf", n_transforms=2, hidden=(8,), n_steps=3),
     "realnvp": lambda: priors.Flow("realnvp", n_transforms=2, hidden=(8,), n_steps=3),
@@ -50,7 +52,7 @@ PRIORS = {
 }
 FITTED = ["gaussian", "mixture", "mixture_diagonal"]
 FLOWS = ["nsf", "maf", "realnvp"]
-TRAINED = [*FLOWS, "vamp", "second_stage"]
+TRAINED = [*FLOWS, "learned_mixture", "vamp", "second_stage"]
 
 
 def same(a, b):
@@ -183,6 +185,7 @@ class TestParts:
             "standard_normal": "StandardNormal",
             "gaussian": "FittedGaussian",
             "gaussian_mixture": "GaussianMixture",
+            "learned_mixture": "LearnedMixture",
             "flow": "Flow",
             "vamp": "VampPrior",
         }
@@ -200,7 +203,7 @@ def density(name, d):
 
 class TestDensities:
     @pytest.mark.parametrize("d", [1, 2])
-    @pytest.mark.parametrize("name", ["standard", "vamp", *FITTED, *FLOWS])
+    @pytest.mark.parametrize("name", ["standard", "vamp", "learned_mixture", *FITTED, *FLOWS])
     def test_densities_integrate_to_one_and_draws_follow_them(self, name, d):
         p = density(name, d)
         points, volume = grid_of(d)
@@ -228,7 +231,7 @@ class TestDensities:
         model.prior.fit(random_codes())
         assert torch.isfinite(model.evaluate(x).log_weight).all()
 
-    @pytest.mark.parametrize("name", [*FITTED, *FLOWS, "second_stage"])
+    @pytest.mark.parametrize("name", [*FITTED, "learned_mixture", *FLOWS, "second_stage"])
     @pytest.mark.parametrize(
         ("codes", "sentence"),
         [
@@ -248,7 +251,7 @@ class TestDensities:
         codes = torch.tensor([[0.0, 1.0], [0.5, 1.0]])
         assert torch.isfinite(fitted(PRIORS[name], codes)(None).log_prob(codes)).all()
 
-    @pytest.mark.parametrize("name", [*FITTED, *FLOWS, "second_stage"])
+    @pytest.mark.parametrize("name", [*FITTED, "learned_mixture", *FLOWS, "second_stage"])
     def test_fits_repeat_and_leave_the_generator_alone(self, name):
         codes = random_codes()
         states = []
@@ -342,6 +345,55 @@ class TestGaussianMixture:
     def test_arguments_are_checked(self, part, sentence):
         with pytest.raises(ValueError, match=sentence):
             part.build(Sizes((6,), 2))
+
+
+class TestLearnedMixture:
+    def test_a_fit_is_that_of_scikit_learn_and_so_are_the_responsibilities(self):
+        codes, others = random_codes(300, 3, DOUBLE), random_codes(50, 3, DOUBLE, seed=8)
+        p = fitted(lambda: priors.LearnedMixture(4, seed=2), codes)(None)
+        ridge = 1e-6 * codes.numpy().var(0).mean()
+        oracle = ScikitMixture(4, covariance_type="diag", reg_covar=ridge, max_iter=500, random_state=2)
+        oracle.fit(codes.numpy())
+        with torch.no_grad():
+            found = p.log_prob(others), p.responsibilities(others)
+        expected = oracle.score_samples(others.numpy()), oracle.predict_proba(others.numpy())
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-10, rtol=0)
+
+    @torch.no_grad()
+    def test_the_divergence_from_the_draws_beside_the_closed_form_of_the_paper(self):
+        """Jiang et al. 2017, appendix A, with their p(c|z) at one code for each row: a bound from above.
+
+        sum_c p_c [KL(q || N_c) + log(p_c / w_c)]; tight where the components are far apart.
+        """
+        torch.manual_seed(3)
+        centres = torch.tensor([[1.0, 0.0], [-1.0, 1.0], [0.0, -1.0]], dtype=DOUBLE)
+        for apart, gap in ((1.0, math.inf), (30.0, 0.01)):
+            mean = apart * centres.repeat(2, 1) + torch.randn(6, 2, dtype=DOUBLE) / 2
+            q = DiagonalNormal(mean, torch.rand(6, 2, dtype=DOUBLE) + 0.2)
+            part = priors.LearnedMixture(3).build(Sizes((6,), 2)).double()
+            part.mean.copy_(apart * centres)
+            part.log_scale.copy_(torch.randn(3, 2) / 3)
+            part.log_weights.copy_(torch.tensor([0.5, 0.2, 0.3]).log())
+            p = part(None)
+            z = q.sample((40_000,))
+            sample = q.log_prob(z) - p.log_prob(z)
+            exact, error = sample.mean(0), sample.std(0) / math.sqrt(len(z))
+            shares = p.responsibilities(q.mean)
+            to_each = torch.stack(
+                [
+                    kl_divergence(q, DiagonalNormal(m.expand(6, 2), s.expand(6, 2)))
+                    for m, s in zip(p.component_mean, p.component_scale, strict=True)
+                ],
+                -1,
+            )
+            theirs = (shares * (to_each - p.log_weights)).sum(-1) + torch.xlogy(shares, shares).sum(-1)
+            assert (theirs > exact - 4 * error).all()
+            assert (theirs < exact + gap + 4 * error).all()
+
+    def test_more_modes_than_codes(self):
+        with pytest.raises(ValueError, match="n_modes=30 needs as many codes or more, got 12: use fewer"):
+            fitted(lambda: priors.LearnedMixture(30), random_codes(12))
 
 
 class TestFlow:

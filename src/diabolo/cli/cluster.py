@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from . import errors, report
-from .fit import ENDS, RUN, Config, Draw, DryRun, Overwrite, Source
+from . import errors, keeping, report
+from .fit import ENDS, RUN, Config, Draw, DryRun, Every, Overwrite, Resume, Source
 from .models import make
 from .options import DEFAULT_CLUSTERING, DEFAULTS, values, with_options
 from .run import METRICS, new_folder
 from .show import Show, aligned
 from .source import Reading, Rows, beside, in_memory, read, whole
 from .summary import indented, plan_facts, plan_text, run_facts, run_text
-from .training import effective, save, train
+from .training import effective, save, train_in
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +45,8 @@ def cluster(
     out: Folder = None,
     overwrite: Overwrite = False,
     config: Config = None,
+    resume: Resume = None,
+    checkpoint_every: Every = 60.0,
     dry_run: DryRun = False,
     draw: Draw = True,
     reading: Reading = Reading(),  # noqa: B008 - frozen
@@ -52,6 +54,7 @@ def cluster(
     **given: Any,
 ) -> int:
     """Find clusters of all rows, and write labels, probabilities and a report."""
+    keeping.check(resume, out, overwrite)
     model = given.pop("model", DEFAULT_CLUSTERING)
     options = {**DEFAULTS, **values(given)}
     estimator, notes = make(model, options)
@@ -64,21 +67,18 @@ def cluster(
     seed = options["random_state"] if isinstance(options["random_state"], int) else 0
     configuration = effective(estimator, options, setting, rows, reading, seed=seed)
     configuration["rows"]["whole"] = True
-    folder = new_folder(out, data.name, model, overwrite=overwrite, make=not dry_run)
     if dry_run:
+        folder = new_folder(out, data.name, model, overwrite=overwrite, make=False)
         facts = plan_facts(estimator, rows, configuration, folder)
         show.result(plan_text(facts, rows, notes), facts)
         return errors.OK
+    if resume is None:
+        kept = keeping.start(new_folder(out, data.name, model, overwrite=overwrite), configuration)
+    else:
+        kept = keeping.unfinished(resume)
     show.aside(f"{data.source}\n{len(rows.train)} rows to cluster")
-    try:
-        seconds = train(estimator, rows)
-    except BaseException as error:
-        with suppress(OSError):  # a folder that holds anything stays
-            folder.rmdir()
-        if isinstance(error, FloatingPointError):
-            raise errors.Diverged(f"{error} Nothing was saved.") from error
-        raise
-    folder = save(estimator, folder, configuration, seconds)
+    seconds = train_in(kept, estimator, rows, checkpoint_every, is_new=resume is None)
+    folder = save(estimator, kept.parent, configuration, seconds)
     metrics = _measured(estimator, rows)
     _write(estimator, folder, rows, metrics)
     code = ENDS.get(estimator.stopped_, errors.OK)
@@ -87,11 +87,16 @@ def cluster(
         lambda path: report.write_clusters(path, estimator, rows, metrics),
         f"the clusters are in {folder}",
     )
+    if code != errors.INTERRUPTED and folder == kept.parent:  # and not rescued to another
+        keeping.end(kept)
     facts = run_facts(estimator, folder, rows, configuration, None, code)
     more = {name: str(folder / name) for name in (LABELS, PROBABILITIES, TABLE)}
     facts = {**facts, "files": {**facts["files"], **more}, "metrics": metrics}
     text = f"{_found(estimator, metrics)}\n\n{run_text(facts, rows, None, notes)}"
     show.result(text, facts, brief=str(folder))
+    if estimator.stopped_ in ENDS:
+        then = f"; {keeping.go_on(kept)}" if keeping.is_of_use(kept) else ""
+        print(f"diabolo: {estimator.stopped_}: saved in {folder}{then}", file=sys.stderr)
     return code if drawn else code or errors.UNEXPECTED
 
 
@@ -120,7 +125,7 @@ def _measured(estimator: Any, rows: Rows) -> dict[str, Any]:
 
     metrics = {"rows": rows.said, **estimator.evaluate(rows.train).as_dict()}
     metrics["cluster_sizes"] = np.bincount(estimator.labels_, minlength=estimator.n_clusters).tolist()
-    metrics["restarts"] = [vars(restart) for restart in estimator.restarts_]
+    metrics["restarts"] = [vars(restart) for restart in getattr(estimator, "restarts_", ())]
     if rows.test_labels is not None and rows.test_labels.ndim == 1:
         metrics["clustering"] = clustering_scores(rows.test_labels, estimator.labels_).as_dict()
     return metrics
@@ -146,10 +151,11 @@ def _found(estimator: Any, metrics: dict[str, Any]) -> str:
     """Return what was found, for a person."""
     sizes = ", ".join(map(str, metrics["cluster_sizes"]))
     lines = {"clusters": f"{estimator.n_clusters} with {sizes} rows"}
-    kept = max(estimator.restarts_, key=lambda restart: restart.score)
-    if kept.agreement is not None:
+    restarts = metrics["restarts"]
+    if len(restarts) > 1:
+        agreement = max(restarts, key=lambda restart: restart["score"])["agreement"]
         lines["restarts"] = (
-            f"{len(estimator.restarts_)}; the best agrees with the others to {kept.agreement:.2f} (adjusted Rand)"
+            f"{len(restarts)}; the best agrees with the others to {agreement:.2f} (adjusted Rand)"
         )
     text = aligned(lines)
     if "clustering" in metrics:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +15,7 @@ from .run import new_folder
 from .show import Show
 from .source import Reading, Rows, gather, settled
 from .summary import plan_facts, plan_text, run_facts, run_text
-from .training import effective, measure, save, train
+from .training import effective, measure, save, train_in
 
 _ROWS = Group("Rows", sort_key=1)
 RUN = Group("Run", sort_key=2)
@@ -86,8 +85,7 @@ def fit(
     **given: Any,
 ) -> int:
     """Train a model on rows and write a run folder."""
-    if resume is not None and (out is not None or overwrite):
-        raise errors.UsageError("--resume goes on in the folder of its run: drop --out and --overwrite")
+    keeping.check(resume, out, overwrite)
     model = given.pop("model", DEFAULT_MODEL)
     options = {**DEFAULTS, **values(given)}
     estimator, notes = make(model, options)
@@ -123,7 +121,7 @@ def fit(
     folder = kept.parent
     show.aside(f"{rows.data.source}\n{len(rows.train)} rows to learn from; to measure on: {rows.said}")
     is_new = again is None and processes.is_first
-    seconds = _trained(estimator, rows, kept, checkpoint_every, is_new=is_new)
+    seconds = train_in(kept, estimator, rows, checkpoint_every, is_new=is_new)
     if not processes.is_first:
         return ENDS.get(estimator.stopped_, errors.OK)
     folder = save(estimator, folder, configuration, seconds)
@@ -138,38 +136,12 @@ def fit(
     show.result(run_text(facts, rows, record, notes), facts, brief=str(folder))
     if estimator.stopped_ in ENDS:
         step = estimator.best_step_
-        more = f"; diabolo fit --resume {kept.parent} goes on" if keeping.is_of_use(kept) else ""
+        more = f"; {keeping.go_on(kept)}" if keeping.is_of_use(kept) else ""
         print(
             f"diabolo: {estimator.stopped_}: saved in {folder} with the weights of step {step}{more}",
             file=sys.stderr,
         )
     return code
-
-
-def _trained(estimator: Any, rows: Rows, kept: Path, every: float, *, is_new: bool) -> float:
-    """Train and return the seconds; leave no new folder without use behind, and say how to go on from one with."""
-    from diabolo.training import LostProcessError
-
-    try:
-        return train(estimator, rows, checkpoint_dir=kept, checkpoint_every=every)
-    except BaseException as error:
-        diverged = isinstance(error, FloatingPointError)
-        if is_new and (diverged or not keeping.is_of_use(kept)):
-            keeping.end(kept)
-            with suppress(OSError):  # a folder that holds anything stays
-                kept.parent.rmdir()
-        if diverged:
-            raise errors.Diverged(f"{error} Nothing was saved.") from error
-        go_on = (
-            f"diabolo fit --resume {kept.parent} goes on" if keeping.is_of_use(kept) else "nothing was kept"
-        )
-        if isinstance(error, LostProcessError):
-            raise errors.Lost(f"{error}; {go_on}") from error
-        if isinstance(error, SystemExit):
-            raise errors.Terminated(f"terminated; {go_on}") from error
-        if isinstance(error, KeyboardInterrupt) and keeping.is_of_use(kept):
-            raise KeyboardInterrupt(f"interrupted; {go_on}") from None
-        raise
 
 
 def _measured(estimator: Any, folder: Path, rows: Rows, draw: bool) -> tuple[Any, bool]:

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
-from .run import CHECKPOINTS, CONFIG, MODEL
+from .run import CHECKPOINTS, CONFIG, MODEL, command_of
+
+
+def check(resume: str | None, out: str | None, overwrite: bool) -> None:
+    """Refuse another place beside ``--resume``."""
+    if resume is not None and (out is not None or overwrite):
+        raise UsageError("--resume goes on in the folder of its run: drop --out and --overwrite")
 
 
 def unfinished(run: str) -> Path:
@@ -20,7 +26,7 @@ def unfinished(run: str) -> Path:
     if (folder / MODEL).is_file():
         raise UsageError(
             f"--resume: the training in {folder} has ended, there is nothing to go on with; see it by diabolo info "
-            f"{folder}, or train it again by diabolo fit --config {folder}"
+            f"{folder}, or train it again by diabolo {command_of(folder)} --config {folder}"
         )
     raise FileNotFoundError(f"--resume must be the folder of a run that was broken off, {folder} holds none")
 
@@ -30,6 +36,11 @@ def broken_off(out: str | None) -> str | None:
     if out is None or os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0":
         return None
     return out if (Path(out).expanduser() / CHECKPOINTS / CONFIG).is_file() else None
+
+
+def go_on(place: Path) -> str:
+    """Return the words that say which command goes on with the run of these checkpoints."""
+    return f"diabolo {command_of(place)} --resume {place.parent} goes on"
 
 
 def start(folder: Path, configuration: dict[str, Any]) -> Path:

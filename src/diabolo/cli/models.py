@@ -22,8 +22,9 @@ _ESTIMATORS = {
     "denoising": "DenoisingAutoEncoder",
     "multi_rate_vae": "MultiRateVAE",
     "clustering": "DeepClustering",
+    "mixture_vae": "MixtureVAE",
 }
-_CLUSTERING = "DeepClustering"
+_CLUSTERING = {"DeepClustering", "MixtureVAE"}
 
 
 @functools.cache
@@ -46,7 +47,7 @@ def models_of(command: str) -> tuple[str, ...]:
 def _clusters(declaration: Declaration) -> bool:
     """Whether a model is the estimator that clusters, or a recipe that returns it."""
     returned = getattr(declaration.node, "returns", None)
-    return _CLUSTERING in (declaration.name, getattr(returned, "id", None))
+    return not _CLUSTERING.isdisjoint((declaration.name, getattr(returned, "id", None)))
 
 
 @functools.cache

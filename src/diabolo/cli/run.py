@@ -115,13 +115,23 @@ class Run:
         )
 
 
+def command_of(folder: Path) -> str:
+    """Return which command made the config.json in a folder: ``cluster`` takes all rows, ``fit`` holds some out."""
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        return "cluster" if config["rows"].get("whole") else "fit"
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # damaged, or none
+        return "fit"
+
+
 def open_run(name: str) -> Run:
     """Return the run in a folder or of a ``.diabolo`` file."""
     path = Path(name).expanduser()
     if path.is_dir():
         if not (path / MODEL).is_file():
             unfinished = (path / CHECKPOINTS / CONFIG).is_file()
-            more = f" yet; diabolo fit --resume {path} trains it to its end" if unfinished else ""
+            command = command_of(path / CHECKPOINTS)
+            more = f" yet; diabolo {command} --resume {path} trains it to its end" if unfinished else ""
             raise FileNotFoundError(
                 f"RUN must be a folder that diabolo fit made, or a .diabolo file: {path} holds no {MODEL}{more}"
             )

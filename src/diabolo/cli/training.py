@@ -1,4 +1,4 @@
-"""The steps of ``diabolo fit``: train, save, measure."""
+"""The steps of ``diabolo fit`` and ``diabolo cluster``: train, save, measure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from . import keeping
+from .errors import Diverged, Lost, Terminated
 from .models import NOT_OPTIONS, arguments_of, class_of, factories, models
 from .run import CONFIG, FILES, HISTORY, METRICS, MODEL
 from .source import Reading, Rows
@@ -82,12 +84,39 @@ def versions() -> dict[str, str]:
     return found
 
 
-def train(estimator: Any, rows: Rows, **keeping: Any) -> float:
-    """Fit the estimator and return the seconds it took; ``keeping`` says where checkpoints go."""
+def train(estimator: Any, rows: Rows, **kept: Any) -> float:
+    """Fit the estimator and return the seconds it took; ``kept`` says where checkpoints go."""
     started = time.perf_counter()
     more = {} if rows.train_noisy is None else {"X_noisy": rows.train_noisy}
-    estimator.fit(rows.train, **more, **keeping)
+    estimator.fit(rows.train, **more, **kept)
     return time.perf_counter() - started
+
+
+def train_in(place: Path, estimator: Any, rows: Rows, every: float, *, is_new: bool) -> float:
+    """Train with the checkpoints in ``place`` of a run's folder.
+
+    If training breaks off, no folder without use is left behind, and what is raised says how to go on from one with.
+    """
+    from diabolo.training import LostProcessError
+
+    try:
+        return train(estimator, rows, checkpoint_dir=place, checkpoint_every=every)
+    except BaseException as error:
+        diverged = isinstance(error, FloatingPointError)
+        if is_new and (diverged or not keeping.is_of_use(place)):
+            keeping.end(place)
+            with suppress(OSError):  # a folder that holds anything stays
+                place.parent.rmdir()
+        if diverged:
+            raise Diverged(f"{error} Nothing was saved.") from error
+        go_on = keeping.go_on(place) if keeping.is_of_use(place) else "nothing was kept"
+        if isinstance(error, LostProcessError):
+            raise Lost(f"{error}; {go_on}") from error
+        if isinstance(error, SystemExit):
+            raise Terminated(f"terminated; {go_on}") from error
+        if isinstance(error, KeyboardInterrupt) and keeping.is_of_use(place):
+            raise KeyboardInterrupt(f"interrupted; {go_on}") from None
+        raise
 
 
 def save(estimator: Any, folder: Path, configuration: dict[str, Any], seconds: float) -> Path:

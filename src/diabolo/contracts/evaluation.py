@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -34,8 +34,9 @@ class Evaluation:
         q(z|x), batch shape (batch,). The encoder may have seen a corrupted x.
     prior : Distribution or None
         p(z); None for a plain auto-encoder.
-    observation : Distribution
-        p(x|z), batch shape (n_draws, batch).
+    decoded : Distribution or callable
+        p(x|z), batch shape (n_draws, batch); or the map from codes to it, which is then called when ``observation``
+        is first read, so that an objective without a reconstruction does not pay for one.
     context : mapping of str to Tensor
         Whatever else the model was given.
     """
@@ -44,8 +45,13 @@ class Evaluation:
     z: Tensor
     posterior: Distribution
     prior: Distribution | None
-    observation: Distribution
+    decoded: Distribution | Callable[[Tensor], Distribution]
     context: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @cached_property
+    def observation(self) -> Distribution:
+        """p(x|z), batch shape (n_draws, batch)."""
+        return self.decoded if isinstance(self.decoded, Distribution) else self.decoded(self.z)
 
     @cached_property
     def log_px(self) -> Tensor:

@@ -183,6 +183,10 @@ class MixtureOfNormals(Distribution):
             density = _correlated(rows, self.component_mean.to(dtype), self.scale_tril.to(dtype))
         return density.reshape(*z.shape[:-1], len(self))
 
+    def responsibilities(self, z: Tensor) -> Tensor:
+        """p(j|z), how far codes of shape (*batch, d) belong to each component, shape (*batch, n); for few components."""
+        return (self.component_log_prob(z) + self.log_weights).softmax(-1)
+
     def marginal_log_prob(self, z: Tensor) -> Tensor:
         """Log-density of each dimension by itself, log sum_j w_j N(z_k; m_jk, s_jk), shape (*batch, d).
 

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.base import ClusterMixin, clone
-from sklearn.cluster import KMeans
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -23,6 +22,7 @@ from torch import Tensor
 from diabolo import corruptions
 from diabolo.contracts import BatchSource, Objective, Part
 from diabolo.corruptions import Corruption
+from diabolo.estimators import first_centres
 from diabolo.estimators.choices import part_named
 from diabolo.estimators.inputs import finite, flag, one_of, positive_integer
 from diabolo.estimators.keeping import EVERY, checkpoints_in, kept_seed, run_of
@@ -41,15 +41,13 @@ from diabolo.posteriors import Deterministic
 from diabolo.training import Checkpoints, Outcome, Plan, mean_terms, progress_bar, seeded, train
 
 _SMALLEST_IMAGE = 16
-_STARTS = 20
 
 
 @documented
 class DeepClustering(ClusterMixin, ReconstructingEstimator):
     """Clusters of rows, found among the codes of an auto-encoder that learns to hold them apart.
 
-    First the auto-encoder learns alone, and k-means (20 starts) finds centres among its codes. Then all of it,
-    the centres too, learns the squared error and KL(P || Q): Q assigns each code to the centres, P is a sharper
+    First the auto-encoder learns alone, and centres are found among its codes. Then all of it, the centres too, learns the squared error and KL(P || Q): Q assigns each code to the centres, P is a sharper
     target made of Q (:class:`~diabolo.objectives.Clustering`). With the DCEC network this is Guo et al. 2017,
     with fully connected layers their IDEC, without the squared error DEC (Xie et al. 2016).
 
@@ -62,6 +60,10 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
     preset : {"fast", "paper"}
         Length and rate of the training. ``"paper"``: 200 epochs, then at most 20,000 steps, Adam at a constant
         rate. ``"fast"``: 30 epochs (1,200 steps or more), then at most 2,100, with a warm-up and a cosine.
+    init : {"auto", "k-means", "manifold"}
+        Where the centres start. ``"k-means"``: 20 starts on the codes, as in the papers. ``"manifold"``: t-SNE lays
+        the rows out in the plane, and a mixture of Gaussians parts them there (after N2D, McConville et al. 2020).
+        ``"auto"``: k-means for ``preset="paper"``, else the manifold.
     augmentation : str or Corruption, optional
         What becomes of the rows of every batch, in both stages; targets are made of rows as they are (Guo et
         al. 2018). ``"motion"`` turns images by up to 10 degrees and shifts them by up to 10 %.
@@ -139,6 +141,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         *,
         n_components: int = 10,
         preset: Literal["fast", "paper"] = "fast",
+        init: Literal["auto", "k-means", "manifold"] = "auto",
         augmentation: str | Corruption | None = None,
         gamma: float = 0.1,
         reconstruction: bool = True,
@@ -160,6 +163,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         self.n_clusters = n_clusters
         self.n_components = n_components
         self.preset = preset
+        self.init = init
         self.augmentation = augmentation
         self.gamma = gamma
         self.reconstruction = reconstruction
@@ -303,7 +307,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         objective.check(self.model_)
         with seeded(self.seed_ + 1):
             outcome = self._stage(Reconstruction(), x, self._plan(len(x)), "auto-encoder", checkpoints)
-        self._seed_centres(codes_of(self.model_, x))
+        self._seed_centres(codes_of(self.model_, x), x)
         return x, objective, outcome
 
     def _second_stage(self, objective: Clustering, x: Tensor, checkpoints: Checkpoints | None) -> Outcome:
@@ -335,11 +339,12 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         self.best_step_ = steps_before + outcome.best_step
         return outcome
 
-    def _seed_centres(self, codes: Tensor) -> None:
-        rows = codes.cpu().numpy()
-        found = KMeans(self.n_clusters, n_init=_STARTS, random_state=self.seed_).fit(rows)
+    def _seed_centres(self, codes: Tensor, x: Tensor) -> None:
+        init = self._preset.init if self.init == "auto" else self.init
+        arrays = codes.cpu().numpy(), x.flatten(1).cpu().numpy()
+        found = first_centres.BY_NAME[init](*arrays, self.n_clusters, self.seed_)
         with torch.no_grad():
-            self.model_.centres.copy_(torch.as_tensor(found.cluster_centers_))
+            self.model_.centres.copy_(torch.as_tensor(found))
 
     def _judge(self, objective: Clustering, x: Tensor, outcome: Outcome) -> None:
         """Keep the label-free score of this training, and say what became of clusters without rows."""
@@ -419,6 +424,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         super()._check_parameters()
         positive_integer("n_clusters", self.n_clusters)
         one_of("preset", self.preset, tuple(PRESETS))
+        one_of("init", self.init, ("auto", *first_centres.BY_NAME))
         positive_integer("n_init", self.n_init)
         positive_integer("refresh_every", self.refresh_every)
         if self.max_iter is not None:

@@ -29,6 +29,8 @@ class Preset:
         Whether the learning rate stays where it is; else a warm-up and a cosine in each stage.
     betas : (float, float)
         Of Adam.
+    init : str
+        Where the centres start.
     """
 
     epochs: int
@@ -36,6 +38,7 @@ class Preset:
     max_iter: int
     constant_rate: bool
     betas: tuple[float, float]
+    init: str
 
     def first(
         self, n_rows: int, batch_size: int, learning_rate: float, max_epochs: int | None = None
@@ -69,6 +72,6 @@ class Preset:
 
 PRESETS = {
     #: Guo et al. 2017 and the authors' settings.
-    "paper": Preset(200, 0, 20_000, True, (0.9, 0.999)),
-    "fast": Preset(30, 1200, 2100, False, (0.9, 0.99)),
+    "paper": Preset(200, 0, 20_000, True, (0.9, 0.999), "k-means"),
+    "fast": Preset(30, 1200, 2100, False, (0.9, 0.99), "manifold"),
 }

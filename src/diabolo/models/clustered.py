@@ -134,4 +134,4 @@ class Clustered(Model):
         """Evaluate the model, and add log q of the codes to the context."""
         e = self.model.evaluate(x, context, n_draws, noise=noise)
         more = {"log_assignment": self.log_assignment(e.posterior.mean)}
-        return Evaluation(e.x, e.z, e.posterior, e.prior, e.observation, {**e.context, **more})
+        return Evaluation(e.x, e.z, e.posterior, e.prior, e.decoded, {**e.context, **more})

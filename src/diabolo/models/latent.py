@@ -148,10 +148,13 @@ class LatentModel(Model):
         context = context or {}
         posterior = self.encode(self.seen(x, context))
         z = self.draw(posterior, self.noise(x, n_draws) if noise is None else noise)
-        observation = self.decode(z)
-        if self.training:
-            observation = self.likelihood.follow(observation, x)
-        return Evaluation(x, z, posterior, self.latent_prior(), observation, context)
+        training = self.training
+
+        def decoded(z: Tensor) -> Distribution:
+            observation = self.decode(z)
+            return self.likelihood.follow(observation, x) if training else observation
+
+        return Evaluation(x, z, posterior, self.latent_prior(), decoded, context)
 
     def seen(self, x: Tensor, context: Mapping[str, Tensor]) -> Tensor:
         """Return what the encoder sees in place of x: what ``context`` says, or a corruption."""

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -39,13 +40,19 @@ class Layer:
 
 
 class Downward(nn.Module):
-    """A strided convolution of a map of known shape."""
+    """A strided convolution of a map of known shape.
+
+    While it is trained, a convolution of one channel of images is a product of its windows with the kernels, which is
+    what it is by definition; the library's own takes several times as long there, most of it for the gradient.
+    """
 
     def __init__(self, layer: Layer, n_inputs: int, shape: tuple[int, ...]) -> None:
         super().__init__()
         margins = [layer.margins(length) for length in shape]
         symmetric = all(a == b for a, b in margins)
         self.margins = () if symmetric else tuple(m for pair in reversed(margins) for m in pair)
+        self.all_margins = tuple(m for pair in reversed(margins) for m in pair)
+        self.by_windows = n_inputs == 1 and len(shape) == 2
         self.convolution = _CONVOLUTIONS[len(shape)](
             n_inputs,
             layer.channels,
@@ -56,15 +63,28 @@ class Downward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (rows, n_inputs, *shape) to (rows, channels, *smaller shape)."""
+        if self.training and self.by_windows:
+            return self._product(F.pad(x, self.all_margins).squeeze(1))
         return self.convolution(F.pad(x, self.margins) if self.margins else x)
+
+    def _product(self, x: Tensor) -> Tensor:
+        weight, bias = self.convolution.weight, self.convolution.bias
+        (height, width), (down, right) = self.convolution.kernel_size, self.convolution.stride
+        windows = x.unfold(1, height, down).unfold(2, width, right)
+        y = torch.addmm(bias, windows.reshape(-1, height * width), weight.flatten(1).T)
+        return y.unflatten(0, windows.shape[:3]).permute(0, 3, 1, 2)
 
 
 class Upward(nn.Module):
-    """The transposed convolution that undoes the shape of a :class:`Downward`."""
+    """The transposed convolution that undoes the shape of a :class:`Downward`.
+
+    While it is trained, one that makes one channel of images lays its kernels, weighted, over each other.
+    """
 
     def __init__(self, layer: Layer, n_outputs: int, shape: tuple[int, ...]) -> None:
         super().__init__()
         self.target = shape
+        self.by_windows = n_outputs == 1 and len(shape) == 2
         crops = [layer.margins(length)[0] for length in shape]
         full = [(layer.output_length(length) - 1) * layer.stride + layer.kernel for length in shape]
         # The convolution crops as much at the end as at the beginning: where "same" crops one value
@@ -81,11 +101,22 @@ class Upward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (rows, channels, *smaller shape) to (rows, n_outputs, *shape)."""
+        if self.training and self.by_windows:
+            return self._overlaid(x)
         y = self.convolution(x)
         for axis, length in enumerate(self.target, start=2):
             if y.shape[axis] > length:
                 y = y.narrow(axis, 0, length)
         return y
+
+    def _overlaid(self, x: Tensor) -> Tensor:
+        weight, bias, stride = self.convolution.weight, self.convolution.bias, self.convolution.stride
+        kernels = weight.flatten(1).T.expand(len(x), -1, -1)
+        before = self.convolution.padding
+        sides = [(n - 1) * s + k for n, s, k in zip(x.shape[2:], stride, weight.shape[2:], strict=True)]
+        y = F.fold(kernels @ x.flatten(2), tuple(sides), weight.shape[2:], stride=stride)
+        margins = [m for n, a, f in zip(self.target, before, sides, strict=True) for m in (n + a - f, -a)]
+        return F.pad(y, margins[::-1]) + bias.view(-1, 1, 1)
 
 
 class ConvolutionalNetwork(Network):

@@ -132,8 +132,13 @@ class Clustering(Objective):
         return (torch.xlogy(p, p) - p * context["log_assignment"]).sum(-1)
 
     def quantities(self, evaluation: Evaluation) -> dict[str, Tensor]:
-        """Return what the history shows: distortion, divergence, and the share of rows that changed their cluster."""
-        shown = {"distortion": evaluation.distortion, "divergence": self.divergence(evaluation)}
+        """Return what the history shows: divergence, the share of rows that changed their cluster, and the distortion.
+
+        Without a reconstruction in the loss nothing is decoded, and there is no distortion to show.
+        """
+        shown = {"divergence": self.divergence(evaluation)}
+        if self.reconstruction:
+            shown = {"distortion": evaluation.distortion, **shown}
         return {
             **{name: value.detach().mean() for name, value in shown.items()},
             "changed": getattr(self, "changed", torch.ones(())),

@@ -4,6 +4,7 @@ from diabolo.priors.base import Prior
 from diabolo.priors.fitted_gaussian import FittedGaussian
 from diabolo.priors.flow import Flow
 from diabolo.priors.gaussian_mixture import GaussianMixture
+from diabolo.priors.learned_mixture import LearnedMixture
 from diabolo.priors.second_stage import SecondStage
 from diabolo.priors.standard_normal import StandardNormal
 from diabolo.priors.vamp import VampPrior
@@ -13,8 +14,18 @@ BY_NAME = {
     "standard_normal": StandardNormal,
     "gaussian": FittedGaussian,
     "gaussian_mixture": GaussianMixture,
+    "learned_mixture": LearnedMixture,
     "flow": Flow,
     "vamp": VampPrior,
 }
 
-__all__ = ["FittedGaussian", "Flow", "GaussianMixture", "Prior", "SecondStage", "StandardNormal", "VampPrior"]
+__all__ = [
+    "FittedGaussian",
+    "Flow",
+    "GaussianMixture",
+    "LearnedMixture",
+    "Prior",
+    "SecondStage",
+    "StandardNormal",
+    "VampPrior",
+]

@@ -97,3 +97,25 @@ def gaussian_of(codes: Tensor) -> tuple[Tensor, Tensor]:
     covariance = (codes - mean).T @ (codes - mean) / len(codes)
     ridge = RIDGE * covariance.diagonal().mean()
     return mean, torch.linalg.cholesky(covariance + ridge * torch.eye(len(mean)).to(codes))
+
+
+def mixture_of(codes: Tensor, n_modes: int, covariance: str, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return log-weights (n,), means (n, d) and covariances of a mixture of Gaussians, fitted to codes in float64.
+
+    By scikit-learn's expectation maximisation from a k-means start, 500 iterations at most. The covariances have the
+    shape (n, d, d) for ``"full"`` and are variances (n, d) for ``"diagonal"``; :data:`RIDGE` times the mean variance of
+    the columns is added to each variance.
+    """
+    from sklearn import mixture
+
+    if len(codes) < n_modes:
+        raise ValueError(f"n_modes={n_modes} needs as many codes or more, got {len(codes)}: use fewer modes.")
+    ridge = RIDGE * float(codes.var(0, correction=0).mean())
+    kind = {"full": "full", "diagonal": "diag"}[covariance]
+    fitted = mixture.GaussianMixture(
+        n_modes, covariance_type=kind, reg_covar=ridge, max_iter=500, random_state=seed
+    ).fit(codes.cpu().numpy())
+    weights, means, covariances = (
+        torch.as_tensor(value) for value in (fitted.weights_, fitted.means_, fitted.covariances_)
+    )
+    return weights.log(), means, covariances

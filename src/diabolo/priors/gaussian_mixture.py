@@ -9,7 +9,7 @@ from torch import Tensor
 
 from diabolo.contracts import Sizes
 from diabolo.distributions import MixtureOfNormals
-from diabolo.priors.fitting import RIDGE, FittedPrior
+from diabolo.priors.fitting import FittedPrior, mixture_of
 
 
 class GaussianMixture(FittedPrior):
@@ -59,19 +59,9 @@ class GaussianMixture(FittedPrior):
 
     def estimate(self, codes: Tensor) -> None:
         """Set weights, means and scales."""
-        from sklearn import mixture
-
-        if len(codes) < self.n_modes:
-            raise ValueError(
-                f"n_modes={self.n_modes} needs as many codes or more, got {len(codes)}: use fewer modes."
-            )
-        ridge = RIDGE * float(codes.var(0, correction=0).mean())
-        kind = {"full": "full", "diagonal": "diag"}[self.covariance]
-        fitted = mixture.GaussianMixture(
-            self.n_modes, covariance_type=kind, reg_covar=ridge, max_iter=500, random_state=self.seed
-        ).fit(codes.cpu().numpy())
-        covariances = torch.as_tensor(fitted.covariances_)
-        full = self.covariance == "full"
-        self.scale.copy_(torch.linalg.cholesky(covariances) if full else covariances.sqrt())
-        self.mean.copy_(torch.as_tensor(fitted.means_))
-        self.log_weights.copy_(torch.as_tensor(fitted.weights_).log())
+        log_weights, mean, covariance = mixture_of(codes, self.n_modes, self.covariance, self.seed)
+        self.scale.copy_(
+            torch.linalg.cholesky(covariance) if self.covariance == "full" else covariance.sqrt()
+        )
+        self.mean.copy_(mean)
+        self.log_weights.copy_(log_weights)

@@ -35,7 +35,8 @@ def plot_history(
     best_step = best_step if best_step is not None else getattr(history, "best_step_", None)
     if not rows:
         raise ValueError("history must hold at least one row, got an empty one: fit the estimator first.")
-    terms = terms or [name for name in ("distortion", "rate") if name in rows[-1]] or ["loss"]
+    there = {name for row in rows for name in row}
+    terms = terms or [name for name in ("distortion", "rate") if name in there] or ["loss"]
     figure = new_figure(height * len(terms))
     for axes, term in zip(figure.subplots(len(terms), 1, squeeze=False)[:, 0], terms, strict=True):
         _draw(tidy(axes, "step", f"{term}, nats per row"), rows, term, best_step)

@@ -1,0 +1,52 @@
+"""Where the centres of clusters start."""
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_moons
+
+from diabolo.estimators import first_centres
+from diabolo.estimators.first_centres import by_k_means, by_manifold
+
+
+@pytest.fixture(scope="module")
+def moons():
+    """Two curved sheets that lie in each other, in three dimensions; and the mean of each."""
+    plane, which = make_moons(240, noise=0.04, random_state=0)
+    codes = np.column_stack([plane, plane[:, 0] * plane[:, 1]])
+    return codes, np.stack([codes[which == k].mean(0) for k in (0, 1)])
+
+
+def distance(centres, means):
+    """Return the largest distance of a mean from the nearest centre."""
+    return np.linalg.norm(means[:, None] - centres, axis=-1).min(1).max()
+
+
+def test_curved_sheets_stay_whole_where_k_means_cuts_them(moons):
+    codes, means = moons
+    assert distance(by_manifold(codes, codes, 2, seed=0), means) < 0.02
+    assert distance(by_k_means(codes, codes, 2, seed=0), means) > 0.2
+
+
+def test_k_means_is_scikit_learns(moons):
+    expected = KMeans(3, n_init=20, random_state=4).fit(moons[0]).cluster_centers_
+    np.testing.assert_array_equal(by_k_means(moons[0], moons[0], 3, seed=4), expected)
+
+
+def test_a_subset_of_many_rows_is_enough(moons, monkeypatch):
+    monkeypatch.setattr(first_centres, "_MOST_ROWS", 150)
+    codes, means = moons
+    first, again = (by_manifold(codes, codes, 2, seed=1) for _ in range(2))
+    assert 0 < distance(first, means) < 0.15
+    np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        np.random.default_rng(0).normal(size=(39, 3)),  # fewer than ten rows a cluster
+        np.random.default_rng(0).normal(size=(60, 1)),
+    ],
+)
+def test_where_there_is_no_sheet_k_means_takes_over(codes):
+    np.testing.assert_array_equal(by_manifold(codes, codes, 4, seed=0), by_k_means(codes, codes, 4, seed=0))
