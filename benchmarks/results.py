@@ -189,8 +189,13 @@ def tightened(n_draws: int, max_epochs: int, seed: int) -> dict[str, Any]:
     vae = burda(seed)[0]
 
     def make(kept: Path) -> VAE:
+        # patience for the whole of it: while the rate rises again the bound falls below where it began
         vae.set_params(
-            objective=ImportanceWeighted(n_draws), warm_start=True, max_epochs=max_epochs, learning_rate=2e-3
+            objective=ImportanceWeighted(n_draws),
+            warm_start=True,
+            max_epochs=max_epochs,
+            learning_rate=1e-3,
+            n_iter_no_change=max_epochs,
         )
         return vae.fit(train, X_val=binarise(valid, seed), checkpoint_dir=kept)
 
@@ -210,8 +215,8 @@ def gated(prior: Any, data: str, max_epochs: int, seed: int) -> tuple[VAE, float
             likelihood=Bernoulli(binarise=data == "dynamic"),
             prior=prior,
             max_epochs=max_epochs,
-            batch_size=512,
-            learning_rate=4e-3,
+            batch_size=128 if prior == "standard_normal" else 256,
+            learning_rate=1e-3,
             random_state=seed,
         )
         return vae.fit(train, X_val=valid if data == "static" else binarise(valid, seed), checkpoint_dir=kept)
@@ -228,7 +233,7 @@ def gated_row(prior: Any, data: str, max_epochs: int, seed: int) -> dict[str, An
 
 def plain_gated(seed: int) -> VAE:
     """The gated VAE with the standard normal prior."""
-    return gated("standard_normal", "dynamic", 400, seed)[0]
+    return gated("standard_normal", "dynamic", 150, seed)[0]
 
 
 def ex_post(seed: int) -> dict[str, Any]:
@@ -286,21 +291,21 @@ ROWS = [
     Row("dynamic, VAE 200-200-50 tanh (Burda)", burda_row, "<= 88.2 (86.7), 17 to 23 active units"),
     Row(
         "dynamic, gated 300-300-40, warm-up",
-        lambda seed: gated_row("standard_normal", "dynamic", 400, seed),
+        lambda seed: gated_row("standard_normal", "dynamic", 150, seed),
         "<= 85.0 (84.3)",
         seeds=1,
     ),
-    Row("dynamic, VAE -> IWAE-5", lambda seed: tightened(5, 120, seed), "<= 86.3 (85.5)", seeds=1),
+    Row("dynamic, VAE -> IWAE-5", lambda seed: tightened(5, 100, seed), "<= 86.3 (85.5)", seeds=1),
     Row(
         "dynamic, gated 300-300-40 + VampPrior",
-        lambda seed: gated_row(VampPrior(500), "dynamic", 300, seed),
+        lambda seed: gated_row(VampPrior(500), "dynamic", 150, seed),
         "<= 83.0 (82.0)",
         seeds=1,
     ),
     Row("dynamic, VAE -> IWAE-50", lambda seed: tightened(50, 50, seed), "<= 85.6 (84.8)", seeds=1),
     Row(
         "static, gated + VampPrior",
-        lambda seed: gated_row(VampPrior(500), "static", 200, seed),
+        lambda seed: gated_row(VampPrior(500), "static", 100, seed),
         "<= 86.2 (85.3)",
         seeds=1,
     ),
