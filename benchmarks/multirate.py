@@ -103,7 +103,7 @@ def deep_multi_rate(seed: int) -> dict[str, Any]:
 
     def fitted(name: str, vae: VAE) -> tuple[VAE, float]:
         vae.set_params(**DEEP, random_state=seed)
-        return trained(name, seed, lambda: vae.fit(train, X_val=valid))
+        return trained(name, seed, lambda kept: vae.fit(train, X_val=valid, checkpoint_dir=kept))
 
     vae, minutes = fitted("multi-rate", MultiRateVAE(40, beta_range=RANGE, learning_rate=5e-3))
     separate = [fitted(f"static-beta-{beta:g}", VAE(40, beta=beta)) for beta in SEPARATE]

@@ -12,6 +12,7 @@ measurements and trained no second time.
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import time
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from torch.distributions import Distribution, MultivariateNormal, kl_divergence
 
-from benchmarks.ledger import FOLDER, Ledger, Row
+from benchmarks.ledger import FOLDER, Ledger, ProcessorClock, Row
 from diabolo import VAE, load, networks, schedules
 from diabolo.contracts import Sizes
 from diabolo.data import binarise, named
@@ -58,19 +59,19 @@ def grey(n_valid: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return train[:-n_valid], train[-n_valid:], test
 
 
-def trained(name: str, seed: int, make: Callable[[], VAE]) -> tuple[VAE, float]:
-    """Return the model of that name and its minutes of training (of the processors), from the file if there is one."""
+def trained(name: str, seed: int, make: Callable[[Path], VAE]) -> tuple[VAE, float]:
+    """Return the model of that name and its minutes of training (of the processors), from the file if there is one.
+
+    ``make`` gets a folder for the checkpoints of its fit, so that a training that was broken off goes on.
+    """
     folder = FOLDER / "models"
     folder.mkdir(parents=True, exist_ok=True)
-    path, clock = folder / f"{name}-{seed}.diabolo", folder / f"{name}-{seed}.minutes"
-    if path.exists():
-        return load(path), float(clock.read_text())
-    start = time.process_time()
-    vae = make()
-    minutes = (time.process_time() - start) / 60
-    clock.write_text(str(minutes))
-    vae.save(path)
-    return vae, minutes
+    path, kept = folder / f"{name}-{seed}.diabolo", folder / f"{name}-{seed}.checkpoints"
+    with ProcessorClock(path.with_suffix(".minutes")) as clock:
+        if not path.exists():
+            make(kept).save(path)
+            shutil.rmtree(kept, ignore_errors=True)
+    return load(path), clock.minutes
 
 
 def judged(vae: VAE, tests: list[np.ndarray], minutes: float, *, n_draws: int = 5000) -> dict[str, Any]:
@@ -145,12 +146,12 @@ def _normal(d: int) -> MultivariateNormal:
 def static_400(seed: int) -> dict[str, Any]:
     train, valid, test = static()
 
-    def make() -> VAE:
+    def make(kept: Path) -> VAE:
         network = networks.MLP((400, 400))
         vae = VAE(
             40, network=network, likelihood="bernoulli", max_epochs=80, learning_rate=1e-3, random_state=seed
         )
-        return vae.fit(train, X_val=valid)
+        return vae.fit(train, X_val=valid, checkpoint_dir=kept)
 
     vae, minutes = trained("static-400-40", seed, make)
     at_200 = -float(vae.score_samples(test, n_draws=200).mean())
@@ -161,16 +162,17 @@ def burda(seed: int) -> tuple[VAE, float]:
     """The VAE with two tanh layers of 200 and 50 codes, on rows binarised anew at every step."""
     train, valid, _ = grey(400)
 
-    def make() -> VAE:
+    def make(kept: Path) -> VAE:
         vae = VAE(
             50,
             network=networks.MLP((200, 200), activation="tanh"),
             likelihood=Bernoulli(binarise=True),
-            max_epochs=300,
-            learning_rate=2e-3,
+            max_epochs=600,
+            batch_size=512,
+            learning_rate=4e-3,
             random_state=seed,
         )
-        return vae.fit(train, X_val=binarise(valid, seed))
+        return vae.fit(train, X_val=binarise(valid, seed), checkpoint_dir=kept)
 
     return trained("burda", seed, make)
 
@@ -184,12 +186,18 @@ def tightened(n_draws: int, max_epochs: int, seed: int) -> dict[str, Any]:
     """Burda's VAE, trained on with the importance-weighted bound of ``n_draws`` draws."""
     train, valid, test = grey(400)
 
-    def make() -> VAE:
-        vae = burda(seed)[0]
+    vae = burda(seed)[0]
+
+    def make(kept: Path) -> VAE:
+        # patience for the whole of it: while the rate rises again the bound falls below where it began
         vae.set_params(
-            objective=ImportanceWeighted(n_draws), warm_start=True, max_epochs=max_epochs, learning_rate=1e-3
+            objective=ImportanceWeighted(n_draws),
+            warm_start=True,
+            max_epochs=max_epochs,
+            learning_rate=1e-3,
+            n_iter_no_change=max_epochs,
         )
-        return vae.fit(train, X_val=binarise(valid, seed))
+        return vae.fit(train, X_val=binarise(valid, seed), checkpoint_dir=kept)
 
     vae, minutes = trained(f"iwae-{n_draws}", seed, make)
     return judged(vae, binarisations(test, seed, 3), minutes)
@@ -199,7 +207,7 @@ def gated(prior: Any, data: str, max_epochs: int, seed: int) -> tuple[VAE, float
     """Two gated layers of 300, 40 codes, a warm-up of beta, and a prior."""
     train, valid, _ = static() if data == "static" else grey(10_000)
 
-    def make() -> VAE:
+    def make(kept: Path) -> VAE:
         vae = VAE(
             40,
             beta=schedules.Linear(share=0.25),
@@ -211,7 +219,7 @@ def gated(prior: Any, data: str, max_epochs: int, seed: int) -> tuple[VAE, float
             learning_rate=1e-3,
             random_state=seed,
         )
-        return vae.fit(train, X_val=valid if data == "static" else binarise(valid, seed))
+        return vae.fit(train, X_val=valid if data == "static" else binarise(valid, seed), checkpoint_dir=kept)
 
     label = prior if isinstance(prior, str) else type(prior).__name__.lower()
     return trained(f"gated-{data}-{label}", seed, make)
