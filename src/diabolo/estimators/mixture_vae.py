@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import torch
@@ -88,9 +88,9 @@ class MixtureVAE(ClusterMixin, VAE):
         effort: Effort = "normal",
         max_epochs: int | None = None,
         batch_size: int = 128,
-        learning_rate: float = 2e-3,
+        learning_rate: float | Literal["auto"] = "auto",
         early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        validation_fraction: float | Literal["auto"] = "auto",
         n_iter_no_change: int = 10,
         device: str = "auto",
         random_state: int | None = None,
@@ -146,15 +146,15 @@ class MixtureVAE(ClusterMixin, VAE):
 
     def _first_stage(self, x: Tensor) -> tuple[Objective, Outcome]:
         """Train all but the prior; as short as the second stage, and done again where a broken run goes on."""
-        objective = ELBO(_NEARLY_NONE)
+        objective, plan = ELBO(_NEARLY_NONE), self._plan(len(x))
         self.model_.prior.requires_grad_(False)
         with seeded(self.seed_ + 2), progress_bar(f"{type(self).__name__}: codes", self.verbose) as progress:
             outcome = train(
                 self.model_,
                 objective,
                 x,
-                plan=self._plan(len(x)),
-                optimiser=adam(self.model_, self.learning_rate),
+                plan=plan,
+                optimiser=adam(self.model_, plan.learning_rate),
                 progress=progress,
             )
         self.model_.prior.requires_grad_(True)

@@ -10,7 +10,6 @@ import torch
 from diabolo.training import Plan, steps_per_epoch
 
 _CHECKS = 40
-_WARM_UP = 0.15
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,7 @@ class Preset:
 
     def _plan(self, n_steps: int, n_rows: int, batch_size: int, learning_rate: float) -> Plan:
         every = max(1, math.ceil(n_steps / _CHECKS))
-        return Plan(
-            n_steps,
-            min(batch_size, n_rows),
-            learning_rate,
-            every,
-            constant_rate=self.constant_rate,
-            warm_up=_WARM_UP,
-        )
+        return Plan(n_steps, min(batch_size, n_rows), learning_rate, every, constant_rate=self.constant_rate)
 
 
 PRESETS = {

@@ -49,8 +49,6 @@ class Plan:
         Checks without improvement on the held-out rows after which training stops.
     constant_rate : bool
         Keep the learning rate where it is, for training in pieces.
-    warm_up : float
-        Share of the steps over which the learning rate rises.
     """
 
     n_steps: int
@@ -59,7 +57,6 @@ class Plan:
     check_every: int
     patience: int | None = None
     constant_rate: bool = False
-    warm_up: float = 0.05
 
 
 @dataclass
@@ -266,9 +263,7 @@ class _Run:
         """Set the learning rate of a step: as it is planned, less for each time that training diverged."""
         if self.plan.constant_rate:
             return
-        planned = self.plan.learning_rate * warm_up_cosine(
-            (step - 0.5) / self.plan.n_steps, self.plan.warm_up
-        )
+        planned = self.plan.learning_rate * warm_up_cosine((step - 0.5) / self.plan.n_steps)
         for group in self.optimiser.param_groups:
             group["lr"] = planned * _LOWER ** len(self.outcome.retries)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 
-def warm_up_cosine(progress: float, warm_up: float) -> float:
+def warm_up_cosine(progress: float, warm_up: float = 0.15) -> float:
     """Return the share of the learning rate at ``progress`` in [0, 1]: linear up, then a half cosine to 0.
 
     Parameters
@@ -17,7 +17,7 @@ def warm_up_cosine(progress: float, warm_up: float) -> float:
 
     Examples
     --------
-    >>> warm_up_cosine(0.05, 0.05), round(warm_up_cosine(1.0, 0.05), 12)
+    >>> warm_up_cosine(0.15), round(warm_up_cosine(1.0), 12)
     (1.0, 0.0)
     """
     if progress < warm_up:
