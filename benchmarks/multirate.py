@@ -3,9 +3,10 @@
 Set DIABOLO_DATA to the folder with mnist_train.npz and mnist_static_binarized.npz. Excess is distortion
 above the reference at equal rate, in nats per row, averaged over betas. Linear models: pixels in [0, 1],
 sigma^2 = 1, the 60,000 training rows, against the exact curve of these rows (reverse water-filling); the
-distortion is half the squared error. MLPs: the fixed binarisation, test rows, against separate fits that
-take five times the steps; for each of these the multi-rate curve is read at its rate. Learning rate and range of the
-multi-rate fit were chosen on held-out rows; the separate fits have the default rate.
+distortion is half the squared error. MLPs: the fixed binarisation, test rows, against separate fits; for each
+of these the multi-rate curve is read at its rate. The multi-rate fit has 15 epochs and each separate one 20, which
+makes it a fifth of their five in time; learning rate and range were chosen on held-out rows for the multi-rate
+fit, and the separate ones have the same rate.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from diabolo.objectives import ELBO
 from diabolo.training import mean_terms
 
 LINEAR: dict[str, Any] = {"network": "linear", "likelihood": Gaussian(scale=1.0), "early_stopping": False}
-DEEP: dict[str, Any] = {"network": MLP((400,)), "likelihood": "bernoulli", "max_epochs": 20}
+DEEP: dict[str, Any] = {"network": MLP((400,)), "likelihood": "bernoulli", "learning_rate": 5e-3}
 RANGE = (0.07, 15.0)
 SEPARATE = (0.1, 0.3, 1.0, 3.0, 10.0)
 
@@ -105,8 +106,8 @@ def deep_multi_rate(seed: int) -> dict[str, Any]:
         vae.set_params(**DEEP, random_state=seed)
         return trained(name, seed, lambda kept: vae.fit(train, X_val=valid, checkpoint_dir=kept))
 
-    vae, minutes = fitted("multi-rate", MultiRateVAE(40, beta_range=RANGE, learning_rate=5e-3))
-    separate = [fitted(f"static-beta-{beta:g}", VAE(40, beta=beta)) for beta in SEPARATE]
+    vae, minutes = fitted("multi-rate", MultiRateVAE(40, beta_range=RANGE, max_epochs=15))
+    separate = [fitted(f"static-beta-{beta:g}", VAE(40, beta=beta, max_epochs=20)) for beta in SEPARATE]
     rates, distortions = np.transpose([point(vae.at(float(beta)), test) for beta in np.geomspace(*RANGE, 41)])
     points = [point(each, test) for each, _ in separate]
     excess = [float(np.interp(r, rates[::-1], distortions[::-1])) - d for r, d in points]
