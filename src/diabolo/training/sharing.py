@@ -137,6 +137,7 @@ class Shared(Alone):
                 evaluation = self.model.evaluate(
                     batch[rows], own, self.objective.n_draws, noise=noise[:, rows]
                 )
+                _ = evaluation.observation  # decoded here and not when it is read, for what it asks and draws
             if by_rows:
                 loss: Tensor = sum(self.objective(evaluation, progress).values())
         if not by_rows:
