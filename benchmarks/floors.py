@@ -55,8 +55,10 @@ def floor_of(model: Any, x: Tensor) -> dict[str, Callable[[], object]]:
         layer.register_forward_pre_hook(lambda _, given, name=name: met.setdefault(name, given[0].detach()))
         for name, layer in layers.items()
     ]
+    model.eval()  # where every convolution is the library's
     with torch.no_grad():
         _ = model.evaluate(x).observation  # which decodes when it is read
+    model.train()
     for hook in hooks:
         hook.remove()
     first = next(iter(met))

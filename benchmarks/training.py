@@ -183,8 +183,9 @@ def _repeated(once: Callable[[], object], times: int) -> Callable[[], None]:
 def _plain(model: Any, x: torch.Tensor, batch: int) -> Callable[[], None]:
     """The same layers in a loop as it is usually written: TensorDataset, DataLoader, Adam."""
     encoder, decoder = nn.Sequential(model.encoder, model.posterior.head), model.decoder
-    for layer in (encoder, decoder):
-        layer.to(memory_format=torch.contiguous_format)
+    for layer in (*encoder.modules(), *decoder.modules()):
+        if hasattr(layer, "by_windows"):
+            layer.by_windows = False  # the library's own convolution
     vae = model.has_density
     optimiser = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=1e-3)
 
@@ -229,7 +230,7 @@ def _started(network: Any, x: torch.Tensor, n_components: int, *, vae: bool = Tr
 # -- memory and scaling: each fit in a process of its own -----------------------------------------
 
 _MEASURED = """
-import json, resource, sys, time
+import json, sys, time
 import numpy as np, torch
 from diabolo import VAE
 from diabolo.networks import MLP
@@ -237,15 +238,15 @@ torch.set_num_threads(1)
 torch.optim.Adam([torch.zeros(1, requires_grad=True)], fused=True)
 n_rows, n_features, n_components, hidden, settings = json.loads(sys.argv[1])
 VAE(2, network=MLP((4,)), max_epochs=1).fit(np.random.default_rng(0).random((64, 4), dtype=np.float32))
-def resident():
-    return 1024 * int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1])
-before = resident()
+def resident(which):  # the largest one of getrusage would be that of the process that started this one
+    return 1024 * int(next(line for line in open("/proc/self/status") if line.startswith(which)).split()[1])
+before = resident("VmRSS")
 X = np.random.default_rng(0).random((n_rows, n_features), dtype=np.float32)
 vae = VAE(n_components, network=MLP((hidden,)), likelihood="gaussian", random_state=0, **settings)
 start = time.process_time()
 vae.fit(X)
 seconds = time.process_time() - start
-peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+peak = resident("VmHWM")
 print(json.dumps({
     "seconds": seconds, "bytes": peak - before, "data": X.nbytes,
     "weights": 4 * sum(p.numel() for p in vae.model_.parameters()),
