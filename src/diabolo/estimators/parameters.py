@@ -35,7 +35,8 @@ COMMON = """network : str or Network
     validation_fraction : float or "auto"
         Share of the rows that is held out. ``"auto"``: a tenth, but of many rows no more than 2,000.
     n_iter_no_change : int
-        Checks (one every 40th of the training) without improvement before it stops.
+        Checks (one every 40th of the training) without improvement before it stops, counted once the
+        learning rate has risen (after .15 of the training).
     warm_start : bool
         Let ``fit`` go on from the weights of the fit before.
     device : str

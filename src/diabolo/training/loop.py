@@ -17,7 +17,7 @@ from diabolo.training.batches import Batches, Subset, steps_per_epoch, taken
 from diabolo.training.checkpoint import Checkpoints
 from diabolo.training.gradient import Autograd, Gradient
 from diabolo.training.processes import LostProcessError, joined
-from diabolo.training.schedules import warm_up_cosine
+from diabolo.training.schedules import WARM_UP, warm_up_cosine
 from diabolo.training.seeding import generator_states, seeded, set_generators
 from diabolo.training.sharing import Alone, Shared
 from diabolo.training.streamed import Streamed
@@ -46,7 +46,8 @@ class Plan:
     check_every : int
         Steps between two rows of the history.
     patience : int, optional
-        Checks without improvement on the held-out rows after which training stops.
+        Checks without improvement on the held-out rows after which training stops; those while the learning rate
+        still rises do not count, since a training that goes on from good weights first loses some of what it had.
     constant_rate : bool
         Keep the learning rate where it is, for training in pieces.
     """
@@ -57,6 +58,10 @@ class Plan:
     check_every: int
     patience: int | None = None
     constant_rate: bool = False
+
+    def rises(self, step: int) -> bool:
+        """Return whether the learning rate is still on its way up at a step."""
+        return not self.constant_rate and step < WARM_UP * self.n_steps
 
 
 @dataclass
@@ -302,7 +307,7 @@ class _Run:
         if score < self.best:
             self.best, self.stale = score, 0
             self._keep(step)
-        else:
+        elif not self.plan.rises(step):
             self.stale += 1
         if self.plan.patience is not None and self.stale >= self.plan.patience:
             self.outcome.stopped = "early"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+#: Share of the steps over which the learning rate rises.
+WARM_UP = 0.15
 
-def warm_up_cosine(progress: float, warm_up: float = 0.15) -> float:
+
+def warm_up_cosine(progress: float, warm_up: float = WARM_UP) -> float:
     """Return the share of the learning rate at ``progress`` in [0, 1]: linear up, then a half cosine to 0.
 
     Parameters
