@@ -72,11 +72,11 @@ _FEWEST_ROWS_TO_HOLD_OUT = 20
 _HELD_OUT, _MOST_ROWS_TO_HOLD_OUT = 0.1, 2000
 #: The rate of ``partial_fit``, which does not know how often it will be called.
 _CONSTANT_RATE = 2e-3
-_BLOCK_VALUES = 1 << 24
+#: Values of rows that go through the model at once, most of all in a processor: what a few layers make of them
+#: should stay in its cache, and convolutions make several times as much; but rows enough for a matrix product.
+_BLOCK_VALUES, _CACHED_VALUES, _CACHED_PIXELS, _FEWEST_ROWS = 1 << 22, 1 << 20, 1 << 18, 32
 #: Most rows, and most values of them, that are held out of a source.
 _MOST_HELD_OUT, _MOST_HELD_OUT_VALUES = 1 << 14, 1 << 23
-#: Decoded values that stay in a processor's cache while they are shifted and scaled, and rows worth a matrix product.
-_CACHED_VALUES, _FEWEST_DECODED_ROWS = 1 << 20, 256
 _ONE_UNIT_RATIO = 100.0
 
 Effort = Literal["normal", "thorough"]
@@ -835,8 +835,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return deepcopy(self.model_).to(wanted), wanted
 
     @torch.inference_mode()
-    def _blockwise(self, function: Any, x: Tensor, n_rows: int | None = None) -> np.ndarray:
-        blocks = x.split(n_rows or self._rows_in_block())
+    def _blockwise(self, function: Any, x: Tensor) -> np.ndarray:
+        blocks = x.split(self._rows_in_block())
         first = function(blocks[0].to(self._device())).cpu().numpy()
         if len(blocks) == 1:
             return first
@@ -851,7 +851,12 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return results
 
     def _rows_in_block(self) -> int:
-        return max(1, _BLOCK_VALUES // max(1, math.prod(self.layout_.event) * 4))
+        n_values = max(1, math.prod(self.layout_.event))
+        most = _BLOCK_VALUES // n_values
+        if self._device().type == "cpu":
+            cached = _CACHED_VALUES if self.layout_.kind == "table" else _CACHED_PIXELS
+            most = min(most, max(_FEWEST_ROWS, cached // n_values))
+        return max(1, most)
 
     def _to_user(self, decoded: np.ndarray) -> np.ndarray:
         array = self.layout_.from_model(decoded)
@@ -893,9 +898,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _decode(self, codes: np.ndarray, at: ModelAt | None = None) -> np.ndarray:
         """Decode without rounding, in the model's layout; with the model in a precision that is known already."""
         model, dtype = at or self._model_for(codes.dtype)
-        cached = max(_FEWEST_DECODED_ROWS, _CACHED_VALUES // math.prod(self.layout_.event))
-        n_rows = min(cached, self._rows_in_block())
-        return self._blockwise(model.predict, torch.as_tensor(codes, dtype=dtype), n_rows)
+        return self._blockwise(model.predict, torch.as_tensor(codes, dtype=dtype))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

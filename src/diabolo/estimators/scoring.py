@@ -246,11 +246,18 @@ class ScoringEstimator(GeneratingEstimator):
     @torch.inference_mode()
     def _parameters(self, model: LatentModel, x: Tensor) -> Tensor:
         """Return the flat row of parameters of each q(z|x)."""
-        return self._parameters_of(model, x.split(self._rows_in_block()))
+        return self._parameters_of(model, x.split(self._rows_in_block()), len(x))
 
-    @torch.inference_mode()
-    def _parameters_of(self, model: LatentModel, blocks: Iterable[Tensor]) -> Tensor:
-        return torch.cat([model.posterior.head(model.features(block)) for block in blocks])
+    @torch.no_grad()
+    def _parameters_of(self, model: LatentModel, blocks: Iterable[Tensor], n_rows: int) -> Tensor:
+        found, end = torch.empty(0), 0
+        for block in blocks:
+            rows = model.posterior.head(model.features(block))
+            if not end:  # one place for all: pieces of it between the blocks would keep their memory from being used again
+                found = rows.new_empty(n_rows, *rows.shape[1:])
+            start, end = end, end + len(rows)
+            found[start:end] = rows
+        return found
 
 
 def _learns_its_scale(likelihood: Any) -> bool:

@@ -280,7 +280,8 @@ class VAE(SteeringEstimator):
 
     def _after_fit(self, x: Tensor | Streamed) -> None:
         super()._after_fit(x)
-        if len(x) > self.aggregate_rows:
+        n_rows = min(len(x), self.aggregate_rows)
+        if len(x) > n_rows:
             rows = draw_rows(len(x), self.aggregate_rows, self.seed_, sparingly=isinstance(x, Streamed))
             self.choices_["aggregate"] = (
                 f"the aggregated posterior keeps {len(rows)} of the training rows, drawn by seed"
@@ -289,7 +290,7 @@ class VAE(SteeringEstimator):
             blocks: Iterable[Tensor] = (x[part] for part in numbers)
         else:
             blocks = x.split(self._rows_in_block())
-        self._aggregate = self._parameters_of(self.model_, blocks).clone()
+        self._aggregate = self._parameters_of(self.model_, blocks, n_rows)
 
     # -- files ---------------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from diabolo.contracts import Evaluation, Model, Objective
 
-_BLOCK_ROWS = 4096
+#: Rows that are encoded at once: of images, what the first layer makes of them stays in a processor's cache.
+_BLOCK_ROWS = 512
 _NO_CLUSTERS = (
     "objective={objective!r} draws codes to the centres of clusters, and this model has none: use "
     "models.Clustered(model) or the estimator DeepClustering."

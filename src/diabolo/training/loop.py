@@ -22,7 +22,7 @@ from diabolo.training.seeding import generator_states, seeded, set_generators
 from diabolo.training.sharing import Alone, Shared
 from diabolo.training.streamed import Streamed
 
-_VALIDATION_ROWS = 4096
+_VALIDATION_ROWS = 256
 #: How often a training that diverges goes on from its last good weights, and the share of the rate that it keeps.
 _RETRIES, _LOWER = 3, 0.5
 
