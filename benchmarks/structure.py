@@ -59,8 +59,8 @@ def sprites(beta: float | Schedule, seed: int, *, objective: str | Objective = "
 FALLING = Linear(4.0, initial=40.0, share=0.8)
 ROWS = [
     Row("heart, beta from 40 to 4", partial(sprites, FALLING), "median MIG > .3, 10 CPU minutes a seed", 5),
-    Row("heart, beta 4", partial(sprites, 4.0), "beside the above: the same beta from the beginning", 5),
-    Row("heart, beta 1", partial(sprites, 1.0), "for contrast", 5),
+    Row("heart, beta 4", partial(sprites, 4.0), "beside the above: the same beta from the beginning", 3),
+    Row("heart, beta 1", partial(sprites, 1.0), "for contrast", 3),
 ]
 
 

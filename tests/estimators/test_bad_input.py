@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from diabolo.networks import MLP, Conv2d
 from diabolo.networks import Linear as LinearNetwork
 from diabolo.objectives import ELBO
 from diabolo.schedules import Linear
+from diabolo.training import loop
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 6))
@@ -335,7 +337,7 @@ def test_columns_of_different_unit_warn_once_and_name_the_way_out():
 
 
 class Explodes(MLP):
-    """Finite for some calls, not at those that follow."""
+    """As it should be for some calls, not at those that follow: no number, or far off."""
 
     def encoder(self, event):
         encoder, n_features = super().encoder(event)
@@ -343,15 +345,16 @@ class Explodes(MLP):
 
         def hook(module, args, output):
             calls[0] += 1
-            return output * float("nan") if 0 < calls[0] - self.after <= self.calls else output
+            return output * self.by if 0 < calls[0] - self.after <= self.calls else output
 
         encoder.register_forward_hook(hook)
         return encoder, n_features
 
-    def __init__(self, after=30, calls=4):
+    def __init__(self, after=30, calls=4, by=float("nan")):
         super().__init__((4,))
         self.after = after
         self.calls = calls
+        self.by = by
 
 
 def test_divergence_keeps_the_last_good_weights():
@@ -375,6 +378,37 @@ def test_a_loss_that_is_no_number_is_met_with_a_lower_rate():
     rates = [{row["step"]: row["learning_rate"] for row in m.history_} for m in (model, whole)]
     assert all(rates[0][step] == rates[1][step] * (1 if step < 34 else 0.25) for step in rates[0])
     assert model.history_[-1]["loss"] < model.history_[0]["loss"]
+
+
+def test_a_loss_far_above_what_it_was_is_met_with_a_lower_rate_too():
+    model = vae(network=Explodes(40, calls=2, by=1e4), max_epochs=40, batch_size=20, early_stopping=False)
+    with pytest.warns(
+        DivergenceWarning, match="a hundred times what it had been, at step 42; .*half the learning"
+    ):
+        model.fit(X)
+    assert model.stopped_ == "budget"
+    assert max(row["rate"] for row in model.history_) < 1e3
+    assert [row["step"] for row in model.history_[19:22]] == [40, 44, 46]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"loss": 300.0, "distortion": 300.0, "rate": 1.0}] * 3
+        + [{"loss": 3e6, "distortion": 2.0, "rate": 500.0}],
+        [{"loss": 300.0, "distortion": 300.0, "rate": 1.0}] * 3
+        + [{"loss": 10.0, "distortion": 2.0, "rate": 1e6}],
+        [{"loss": 3e-9, "distortion": 0.0}, {"loss": 1.0, "distortion": 1.0}],
+        [{"loss": 1.0}] * 9 + [{"loss": 1e9}],
+    ],
+    ids=["a growing multiplier", "a rate that costs nothing", "a first check near zero", "unknown terms"],
+)
+def test_what_only_looks_like_a_divergence_is_let_go(rows):
+    run = SimpleNamespace(outcome=SimpleNamespace(history=rows))
+    assert not loop._Run._lost(run, rows[-1])
+    worse = [*rows[:1] * 3, {"loss": 1e9, "distortion": 1e9, "rate": 0.0}]
+    run.outcome.history = worse
+    assert loop._Run._lost(run, worse[-1])
 
 
 def test_divergence_goes_back_to_the_weights_of_the_last_check():

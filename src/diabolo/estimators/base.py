@@ -493,7 +493,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             steps = ", ".join(map(str, outcome.retries))
             chosen = self.choices_.get("learning_rate", f"learning_rate={self.learning_rate_:g}")
             self.choices_["learning_rate"] = (
-                f"{chosen}, halved after each of the steps {steps}, where the loss was no finite number"
+                f"{chosen}, halved after each of the steps {steps}, where the loss diverged"
             )
 
     def _tell(self, outcome: Outcome) -> None:
@@ -505,15 +505,16 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         )
         if outcome.retries and outcome.stopped != "diverged":
             warnings.warn(
-                f"the loss was no finite number at step {', '.join(map(str, outcome.retries))}; training went on from the "
-                f"last good weights, {again}. Try a smaller learning_rate (it was {outcome.learning_rate:g}).",
+                f"the loss was no finite number, or a hundred times what it had been, at step "
+                f"{', '.join(map(str, outcome.retries))}; training went on from the last good weights, {again}. Try a smaller learning_rate (it was {outcome.learning_rate:g}).",
                 DivergenceWarning,
                 stacklevel=4,
             )
         if outcome.stopped == "diverged":
             tried = f", and again {again}" if outcome.retries else ""
             warnings.warn(
-                f"training diverged after step {outcome.n_steps} (the loss was no finite number{tried}); the weights of "
+                f"training diverged after step {outcome.n_steps} (the loss was no finite number, or a hundred times "
+                f"what it had been{tried}); the weights of "
                 f"step {outcome.best_step} were kept. Try a smaller learning_rate (it was {outcome.learning_rate:g}).",
                 DivergenceWarning,
                 stacklevel=4,

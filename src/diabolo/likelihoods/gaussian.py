@@ -26,7 +26,8 @@ class Gaussian(LocationScale):
     scale : float or {"learned", "per_feature", "data", "optimal"}
         Standard deviation in units of X (of each column's deviation under the estimator's
         ``scale="column"``). ``"learned"``: one for all values (sigma-VAE, Rybkin et al. 2021; with
-        a linear network, probabilistic PCA). ``"per_feature"``: one learned for each column (as
+        a linear network, probabilistic PCA); it starts at the deviation of the data, which is a large
+        beta, so a VAE of many values gains by a warm-up of beta. ``"per_feature"``: one learned for each column (as
         factor analysis does); a constant column keeps the scale it
         starts with (1 where each column has its own). ``"data"``: fixed at the
         deviation of the data, which makes the objective the plain squared error. ``"optimal"``: the

@@ -25,7 +25,7 @@ _ENDS = {
     "early": "the held-out rows no longer improved",
     "settled": "hardly a row changed its cluster any more",
     "interrupted": "it was interrupted from the keyboard",
-    "diverged": "the loss stopped being a finite number, and the last good weights were kept",
+    "diverged": "the loss became no finite number or far too large, and the last good weights were kept",
 }
 
 

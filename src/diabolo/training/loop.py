@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 import torch
@@ -25,10 +26,12 @@ from diabolo.training.streamed import Streamed
 _VALIDATION_ROWS = 256
 #: How often a training that diverges goes on from its last good weights, and the share of the rate that it keeps.
 _RETRIES, _LOWER = 3, 0.5
+#: A loss this many times the median of the checks before, of which there are some, is lost, though it is a number.
+_LOST, _FEWEST_CHECKS = 100.0, 3
 
 
 class DivergenceWarning(RuntimeWarning):
-    """The loss was no finite number; training went on from the last good weights, or ended with them."""
+    """The loss was no finite number, or many times all before; training went on from good weights, or ended with them."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Outcome:
 
     ``stopped`` is "budget", "early", "settled" (by the objective's survey), "interrupted" or "diverged";
     ``best_step`` is the step whose weights were kept, ``progress`` its share of the planned steps. ``retries`` are
-    the steps at which the loss was no finite number and training went on; ``learning_rate`` is the largest one;
+    the steps at which the loss had diverged and training went on; ``learning_rate`` is the largest one;
     ``kept_in`` is the folder of its checkpoints.
     """
 
@@ -104,7 +107,8 @@ def train(
 
     Each epoch visits the rows in a new order, in batches of equal size; a rest that would make a
     batch smaller than half waits for another epoch. Held-out rows, when given, choose the weights
-    that are kept; their noise is the same at every check. Where the loss is no finite number, training goes on
+    that are kept; their noise is the same at every check. Where the loss is no finite number, or at a check a hundred
+    times what it was (and distortion and rate are so too, whatever their weights), training goes on
     from the last good weights with half the learning rate and new moments of the optimiser, three times at most.
 
     Parameters
@@ -298,7 +302,7 @@ class _Run:
             self.objective.train()
             row.update({f"val_{name}": value for name, value in valid.items()})
         score = self.objective.judge(row)
-        if not all(map(math.isfinite, score)):
+        if not all(map(math.isfinite, score)) or self._lost(row):
             self.outcome.history.pop()  # files hold numbers
             return self.diverge(step)
         if self.x_valid is None:
@@ -314,8 +318,16 @@ class _Run:
             return True
         return False
 
+    def _lost(self, row: dict[str, float]) -> bool:
+        """Return whether the terms of the loss, weighted and not, left behind all that they had been."""
+        before = self.outcome.history[:-1]
+        return len(before) >= _FEWEST_CHECKS and all(
+            _size(row, names) > _LOST * median(_size(each, names) for each in before)
+            for names in (("loss",), ("distortion", "rate"))
+        )
+
     def diverge(self, step: int) -> bool:
-        """Go back to the kept weights at a loss that is no number, or stop; refuse if nothing has proved good."""
+        """Go back to the kept weights after a divergence, or stop; refuse if nothing has proved good."""
         if self.outcome.n_steps and len(self.outcome.retries) < _RETRIES:
             self.outcome.retries.append(step)
             self._go_back()
@@ -398,6 +410,11 @@ class _Run:
         for name, tensor in self.model.state_dict().items():
             self.kept[name].copy_(tensor)
         self.kept_objective = deepcopy(self.objective.state_dict())
+
+
+def _size(row: Mapping[str, float], names: tuple[str, ...]) -> float:
+    """Return the sum of the magnitudes of some columns of the history, over training or held-out rows: the larger one."""
+    return max(sum(abs(row.get(of + name, 0.0)) for name in names) for of in ("", "val_"))
 
 
 def _lay_out(optimiser: torch.optim.Optimizer) -> None:
