@@ -91,7 +91,7 @@ def ward_on_a_graph(which: str, seed: int) -> dict[str, Any]:
 
 
 def on_a_map(which: str, seed: int) -> dict[str, Any]:
-    """A mixture of Gaussians on the t-SNE map of the pixels, from which DeepClustering starts where it is fast."""
+    """A mixture of Gaussians on the t-SNE map of the pixels; DeepClustering starts from one of its codes where it is fast."""
     return scored(which, lambda X: islands(X, 10, seed).argmax(1))
 
 
@@ -136,7 +136,7 @@ def _scores(y: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 DEEP: dict[str, dict[str, Any]] = {
     "paper": {"preset": "paper"},
     "fast": {},
-    "augmented": {"augmentation": "motion", "reconstruction": False, "max_iter": 3500},
+    "augmented": {"augmentation": "motion", "reconstruction": False, "max_epochs": 60, "max_iter": 3500},
 }
 
 

@@ -82,11 +82,19 @@ class Ledger:
         for seed in range(first_seed, first_seed + (seeds or max(row.seeds for row in self.rows))):
             for row in self.rows:
                 unwanted = seeds is None and seed >= row.seeds
-                if unwanted or row.tier != tier or (only and not any(part in row.name for part in only)):
+                if (
+                    unwanted
+                    or row.tier != tier
+                    or (only and not any(self._means(part, row) for part in only))
+                ):
                     continue
                 if any(entry["row"] == row.name and entry["seed"] == seed for entry in self.entries()):
                     continue
                 self._measure(row, seed)
+
+    def _means(self, part: str, row: Row) -> bool:
+        """Return whether a row is asked for: by its name, or by a part of it that is no other row's name."""
+        return part == row.name or (part in row.name and all(part != other.name for other in self.rows))
 
     def _measure(self, row: Row, seed: int) -> None:
         start = time.perf_counter()

@@ -24,21 +24,34 @@ def distance(centres, means):
 
 def test_curved_sheets_stay_whole_where_k_means_cuts_them(moons):
     codes, means = moons
-    assert distance(by_manifold(codes, codes, 2, seed=0), means) < 0.02
-    assert distance(by_k_means(codes, codes, 2, seed=0), means) > 0.2
+    assert distance(by_manifold(codes, 2, seed=0).centres, means) < 0.02
+    assert distance(by_k_means(codes, 2, seed=0).centres, means) > 0.2
+
+
+def test_rows_of_a_sheet_belong_together(moons):
+    codes, means = moons
+    start = by_manifold(codes, 2, seed=0)
+    labels = start.shares.argmax(1)
+    np.testing.assert_allclose(start.shares.T @ codes / start.shares.sum(0)[:, None], start.centres)
+    own = [codes[labels == k].mean(0) for k in (0, 1)]
+    assert distance(np.stack(own), means) < 0.02
 
 
 def test_k_means_is_scikit_learns(moons):
     expected = KMeans(3, n_init=20, random_state=4).fit(moons[0]).cluster_centers_
-    np.testing.assert_array_equal(by_k_means(moons[0], moons[0], 3, seed=4), expected)
+    np.testing.assert_array_equal(by_k_means(moons[0], 3, seed=4).centres, expected)
 
 
 def test_a_subset_of_many_rows_is_enough(moons, monkeypatch):
     monkeypatch.setattr(first_centres, "_MOST_ROWS", 150)
     codes, means = moons
-    first, again = (by_manifold(codes, codes, 2, seed=1) for _ in range(2))
-    assert 0 < distance(first, means) < 0.15
-    np.testing.assert_array_equal(first, again)
+    first, again = (by_manifold(codes, 2, seed=1) for _ in range(2))
+    assert 0 < distance(first.centres, means) < 0.15
+    np.testing.assert_array_equal(first.centres, again.centres)
+    assert first.shares.shape == (240, 2)  # the others belong where their neighbours do
+    np.testing.assert_allclose(first.shares.sum(1), 1, rtol=1e-5)
+    nearest = np.linalg.norm(codes[:, None] - codes, axis=-1) < 0.05
+    assert np.mean((first.shares.argmax(1)[:, None] == first.shares.argmax(1))[nearest]) > 0.98
 
 
 @pytest.mark.parametrize(
@@ -49,4 +62,6 @@ def test_a_subset_of_many_rows_is_enough(moons, monkeypatch):
     ],
 )
 def test_where_there_is_no_sheet_k_means_takes_over(codes):
-    np.testing.assert_array_equal(by_manifold(codes, codes, 4, seed=0), by_k_means(codes, codes, 4, seed=0))
+    start = by_manifold(codes, 4, seed=0)
+    np.testing.assert_array_equal(start.centres, by_k_means(codes, 4, seed=0).centres)
+    assert start.shares is None

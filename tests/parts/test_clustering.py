@@ -157,6 +157,21 @@ class TestStage:
             torch.equal(rows[tuple(x.tolist())], p) for xs, ps in met for x, p in zip(xs, ps, strict=True)
         )
 
+    def test_a_known_target_stands_for_its_time(self, blobs):
+        model, objective = model_of(blobs), Clustering(refresh_every=4, tolerance=0.5)
+        known = torch.rand(len(blobs), model.n_clusters, dtype=blobs.dtype)
+        known /= known.sum(1, keepdim=True)
+        objective.hold(model, known, 6)
+        context, ended = {}, []
+        for step in range(1, 14):
+            ended.append(objective.survey(model, blobs, context, step))
+            assert torch.equal(context["target"], known) == (step < 9)  # refreshed at 1, 5, 9, ...
+        assert ended.index(True) + 1 == 9  # nothing moves, but before the target does that says nothing
+        again = Clustering(refresh_every=4)
+        again.begin(model, len(blobs))
+        again.load_state_dict(objective.state_dict())
+        assert int(again.held_until) == 6
+
     def test_an_empty_cluster_is_seeded_at_the_farthest_row(self):
         codes = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 5.0], [40.0, 40.0]]).double()
         model = identity(torch.tensor([[0.0, 0.0], [40.0, 39.0], [99.0, 99.0]]))

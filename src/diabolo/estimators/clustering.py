@@ -41,6 +41,8 @@ from diabolo.posteriors import Deterministic
 from diabolo.training import Checkpoints, Outcome, Plan, mean_terms, progress_bar, seeded, train
 
 _SMALLEST_IMAGE = 16
+#: Share of the second stage in which the target is what the clusters started from: its learning rate rises meanwhile.
+_HELD = 0.12
 
 
 @documented
@@ -62,7 +64,8 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         rate. ``"fast"``: 30 epochs (1,200 steps or more), then at most 2,100, with a warm-up and a cosine.
     init : {"auto", "k-means", "manifold"}
         Where the centres start. ``"k-means"``: 20 starts on the codes, as in the papers. ``"manifold"``: t-SNE lays
-        the rows out in the plane, and a mixture of Gaussians parts them there (after N2D, McConville et al. 2020).
+        the codes out in the plane, and a mixture of Gaussians parts them there (after N2D, McConville et al. 2020);
+        to which of them a row belongs is the target at first, for an eighth of the second stage.
         ``"auto"``: k-means for ``preset="paper"``, else the manifold.
     augmentation : str or Corruption, optional
         What becomes of the rows of every batch, in both stages; targets are made of rows as they are (Guo et
@@ -307,7 +310,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         objective.check(self.model_)
         with seeded(self.seed_ + 1):
             outcome = self._stage(Reconstruction(), x, self._plan(len(x)), "auto-encoder", checkpoints)
-        self._seed_centres(codes_of(self.model_, x), x)
+        self._start(objective, codes_of(self.model_, x))
         return x, objective, outcome
 
     def _second_stage(self, objective: Clustering, x: Tensor, checkpoints: Checkpoints | None) -> Outcome:
@@ -339,12 +342,15 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         self.best_step_ = steps_before + outcome.best_step
         return outcome
 
-    def _seed_centres(self, codes: Tensor, x: Tensor) -> None:
+    def _start(self, objective: Clustering, codes: Tensor) -> None:
+        """Put the centres where the clusters start; where their rows are known too, they are the first target."""
         init = self._preset.init if self.init == "auto" else self.init
-        arrays = codes.cpu().numpy(), x.flatten(1).cpu().numpy()
-        found = first_centres.BY_NAME[init](*arrays, self.n_clusters, self.seed_)
+        start = first_centres.BY_NAME[init](codes.cpu().numpy(), self.n_clusters, self.seed_)
         with torch.no_grad():
-            self.model_.centres.copy_(torch.as_tensor(found))
+            self.model_.centres.copy_(torch.as_tensor(start.centres))
+        if start.shares is not None:
+            n_steps = math.ceil(_HELD * self._plan(len(codes), second=True).n_steps)
+            objective.hold(self.model_, torch.as_tensor(start.shares), n_steps)
 
     def _judge(self, objective: Clustering, x: Tensor, outcome: Outcome) -> None:
         """Keep the label-free score of this training, and say what became of clusters without rows."""

@@ -46,6 +46,7 @@ class Clustering(Objective):
     labels: Tensor
     changed: Tensor
     n_reseeded: Tensor
+    held_until: Tensor
 
     def __init__(
         self,
@@ -84,6 +85,23 @@ class Clustering(Objective):
         self.register_buffer("labels", torch.full((n_rows,), -1, device=like.device))
         self.register_buffer("changed", like.new_ones(()))
         self.register_buffer("n_reseeded", torch.zeros((), dtype=torch.long, device=like.device))
+        self.register_buffer("held_until", torch.zeros((), dtype=torch.long, device=like.device))
+
+    def hold(self, model: Any, target: Tensor, n_steps: int) -> None:
+        """Begin with a target that is known, and keep it until the first time to refresh it after ``n_steps`` steps.
+
+        Parameters
+        ----------
+        model : Clustered
+            What will be trained.
+        target : Tensor of shape (n_rows, n_clusters)
+            Rows of sum 1.
+        n_steps : int
+            Steps for which it stands at least.
+        """
+        self.begin(model, len(target))
+        self.target.copy_(target)
+        self.held_until.fill_(n_steps)
 
     def survey(self, model: Any, x: Tensor, context: dict[str, Tensor], step: int) -> bool:
         """Refresh the target when it is time; return whether the clusters have settled."""
@@ -97,6 +115,8 @@ class Clustering(Objective):
         labels = log_q.argmax(1)
         self.changed.fill_((labels != self.labels).double().mean())
         self.labels.copy_(labels)
+        if step <= self.held_until:
+            return False
         self.target.copy_(target_of(log_q.exp()))
         return step > 1 and bool(self.changed < self.tolerance)
 
