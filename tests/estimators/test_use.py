@@ -4,7 +4,9 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import norm
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
@@ -13,6 +15,8 @@ from diabolo.corruptions import SaltAndPepper
 from diabolo.likelihoods import Gaussian
 from diabolo.measures import likelihood
 from diabolo.networks import MLP, Conv1d, Conv2d
+from diabolo.priors import VampPrior
+from diabolo.training import Bytes, Subset, train
 
 RNG = np.random.default_rng(0)
 DIGITS = load_digits().images
@@ -238,6 +242,34 @@ def test_held_out_rows_choose_the_weights():
     given = AutoEncoder(4, max_epochs=3, random_state=0).fit(DIGITS[:300], X_val=DIGITS[300:400])
     assert "val_loss" in given.history_[0]
     assert "val_loss" not in AutoEncoder(4, early_stopping=False, **QUICK).fit(DIGITS[:300]).history_[0]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        AutoEncoder(3, **QUICK),
+        DenoisingAutoEncoder(3, **QUICK),
+        VAE(3, prior=VampPrior(5), early_stopping=False, **QUICK),
+    ],
+    ids=["held out", "range", "examples and aggregate"],
+)
+@pytest.mark.parametrize("n_channels", [None, 3], ids=["table", "images"])
+def test_bytes_stay_bytes_and_train_to_the_same_bits(model, n_channels, monkeypatch):
+    X = np.random.default_rng(0).integers(0, 200, (120, 6), dtype=np.uint8)
+    if n_channels:
+        X = X.reshape(120, 2, 1, 3)
+    taken = []
+    monkeypatch.setattr(
+        "diabolo.estimators.base.train", lambda m, o, x, **rest: taken.append(x) or train(m, o, x, **rest)
+    )
+    of_bytes, of_floats = (clone(model).fit(rows) for rows in (X, X.astype(np.float32)))
+    stored = [rows.x if isinstance(rows, Subset) else rows for rows in taken]
+    assert [type(rows) for rows in stored] == [Bytes, torch.Tensor]
+    assert stored[0].stored.nbytes == X.size
+    np.testing.assert_array_equal(of_bytes.transform(X), of_floats.transform(X.astype(np.float32)))
+    for name in ("_range", "_aggregate"):
+        if hasattr(of_bytes, name):
+            assert torch.equal(*(torch.as_tensor(getattr(m, name)) for m in (of_bytes, of_floats)))
 
 
 def test_warm_start_goes_on_and_refit_forgets():

@@ -45,7 +45,7 @@ class Statistics:
     examples: Tensor = field(default_factory=lambda: torch.empty(0))
 
     @classmethod
-    def of(cls, x: Tensor, *, scale: str = "global") -> Statistics:
+    def of(cls, x: Tensor, *, scale: str = "global", dtype: torch.dtype | None = None) -> Statistics:
         """Measure the rows of ``x`` in two blockwise passes, in float64.
 
         Parameters
@@ -55,6 +55,8 @@ class Statistics:
         scale : {"global", "column"}
             One scale for the whole array, or one for each column. A constant column has the
             scale 1 under ``"column"``.
+        dtype : torch.dtype, optional
+            What extremes and examples are given in; that of ``x`` by default.
 
         Examples
         --------
@@ -66,7 +68,8 @@ class Statistics:
         mean = sum(block.double().sum(0) for block in x.split(rows)) / len(x)
         variance = sum((block.double() - mean).square().sum(0) for block in x.split(rows)) / len(x)
         examples = x[torch.from_numpy(example_rows(len(x)))]
-        return cls.from_moments(mean, variance, x.amin(0), x.amax(0), len(x), examples, scale=scale)
+        low, high, examples = (values.to(dtype or x.dtype) for values in (x.amin(0), x.amax(0), examples))
+        return cls.from_moments(mean, variance, low, high, len(x), examples, scale=scale)
 
     @classmethod
     def from_moments(

@@ -49,11 +49,13 @@ from diabolo.measures import CompressionCurve, compression_curve
 from diabolo.models import LatentModel
 from diabolo.storage import write_model
 from diabolo.training import (
+    Bytes,
     Checkpoints,
     DivergenceWarning,
     InterruptedWarning,
     Outcome,
     Plan,
+    Rows,
     Streamed,
     Subset,
     joined,
@@ -78,6 +80,7 @@ _BLOCK_VALUES, _CACHED_VALUES, _CACHED_PIXELS, _FEWEST_ROWS = 1 << 22, 1 << 20, 
 #: Most rows, and most values of them, that are held out of a source.
 _MOST_HELD_OUT, _MOST_HELD_OUT_VALUES = 1 << 14, 1 << 23
 _ONE_UNIT_RATIO = 100.0
+_BYTES = ("uint8", "int8")
 
 Effort = Literal["normal", "thorough"]
 #: A model, and the precision that it is in.
@@ -283,7 +286,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _new_seed(self) -> int:
         return joined().first(lambda: int(check_random_state(self.random_state).randint(2**31 - 1)))
 
-    def _after_fit(self, x: Tensor | Streamed) -> None:
+    def _after_fit(self, x: Rows) -> None:
         """Keep what else the model needs of the training rows."""
 
     def _build(self, array: np.ndarray | Surveyed, valid: np.ndarray | None = None) -> None:
@@ -322,7 +325,9 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.n_components_ = self._n_features_out = self.n_components
         self.model_ = model.eval()
 
-    def _statistics(self, x: Tensor | Streamed, scale: str = "global") -> Statistics:
+    def _statistics(self, x: Rows, scale: str = "global") -> Statistics:
+        if isinstance(x, Bytes):
+            return Statistics.of(x.stored, scale=scale, dtype=x.dtype)
         if isinstance(x, Tensor):
             return Statistics.of(x, scale=scale)
         assert isinstance(x.source, Surveyed)  # as _table makes it
@@ -459,7 +464,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _hold_out(
         self, array: np.ndarray | Surveyed, valid: np.ndarray | None, context: dict[str, Tensor]
-    ) -> tuple[Tensor | Subset | Streamed, Tensor | None, dict[str, Tensor | Subset], dict[str, Tensor]]:
+    ) -> tuple[Rows | Subset, Tensor | None, dict[str, Tensor | Subset], dict[str, Tensor]]:
         x = self._table(array)
         if valid is not None:
             x_valid = self._tensor(valid, self._dtype)
@@ -787,11 +792,13 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         keep = self._held_out(rows) if hold_out else np.empty(0, np.int64)
         return Surveyed(rows, check, keep=keep, digest=digest)
 
-    def _table(self, array: np.ndarray | Surveyed) -> Tensor | Streamed:
-        """Return rows as training sees them."""
+    def _table(self, array: np.ndarray | Surveyed) -> Rows:
+        """Return rows as training sees them; bytes stay bytes, where no stage needs all rows as they are."""
         if isinstance(array, Surveyed):
             dtype = self._dtype
             return Streamed(array, lambda block: self._tensor(block, dtype))
+        if self._streams and array.dtype.name in _BYTES:
+            return Bytes(self._tensor(array, getattr(torch, array.dtype.name)), self._dtype)
         return self._tensor(array, self._dtype)
 
     def _check_seen(self, X_seen: ArrayLike, array: np.ndarray) -> np.ndarray:

@@ -9,7 +9,6 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from diabolo import corruptions
 from diabolo.contracts import Part
@@ -25,7 +24,7 @@ from diabolo.likelihoods import Likelihood
 from diabolo.measures import DenoisingRecord
 from diabolo.networks import Network
 from diabolo.posteriors import Deterministic
-from diabolo.training import Streamed, seeded
+from diabolo.training import Bytes, Rows, Streamed, seeded
 
 
 @documented
@@ -193,13 +192,14 @@ class DenoisingAutoEncoder(ReconstructingEstimator):
         super()._build(array, valid)
         self._range = (math.inf, -math.inf)
 
-    def _after_fit(self, x: Tensor | Streamed) -> None:
+    def _after_fit(self, x: Rows) -> None:
         super()._after_fit(x)
-        if isinstance(x, Tensor):
-            lowest, highest = float(x.min()), float(x.max())
-        else:
+        if isinstance(x, Streamed):
             assert isinstance(x.source, Surveyed)
             lowest, highest = x.source.range
+        else:
+            stored = x.stored if isinstance(x, Bytes) else x
+            lowest, highest = float(stored.min()), float(stored.max())
         low, high = self._range  # of the rows before, which a model that goes on keeps
         self._range = (min(low, lowest), max(high, highest))
 

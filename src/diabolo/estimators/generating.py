@@ -27,7 +27,7 @@ from diabolo.models import LatentModel
 from diabolo.networks import MLP
 from diabolo.posteriors import DiagonalGaussian
 from diabolo.priors import Prior
-from diabolo.training import Streamed, seeded
+from diabolo.training import Rows, seeded
 
 _BLOCK_CODES = 1 << 12
 #: Most rows of a source, and values of them, to whose codes a density is fitted.
@@ -127,7 +127,7 @@ class GeneratingEstimator(LatentEstimator):
         sizes = Sizes(self.layout_.event, self.n_components_)
         return part.build(sizes).to(device=self._device(), dtype=self._dtype)
 
-    def _after_fit(self, x: Tensor | Streamed) -> None:
+    def _after_fit(self, x: Rows) -> None:
         self.__dict__.pop("ex_post_prior_", None)
         super()._after_fit(x)
 

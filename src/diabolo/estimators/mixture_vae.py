@@ -26,7 +26,7 @@ from diabolo.networks import Network
 from diabolo.objectives import ELBO
 from diabolo.objectives.clustering import codes_of
 from diabolo.priors import LearnedMixture
-from diabolo.training import Checkpoints, Outcome, Streamed, progress_bar, seeded, train
+from diabolo.training import Checkpoints, Outcome, Rows, progress_bar, seeded, train
 from diabolo.training.loop import adam
 
 #: Weight of the rate in the first stage: next to an auto-encoder, but its codes keep a scale.
@@ -171,7 +171,7 @@ class MixtureVAE(ClusterMixin, VAE):
     def _parts(self) -> dict[str, Part]:
         return {**super()._parts(), "prior": LearnedMixture(self.n_clusters)}
 
-    def _after_fit(self, x: Tensor | Streamed) -> None:
+    def _after_fit(self, x: Rows) -> None:
         super()._after_fit(x)
         assert isinstance(x, Tensor)  # nothing is streamed
         self.labels_ = self._shares(self.model_, x).argmax(1)

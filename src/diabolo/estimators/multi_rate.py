@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from diabolo.contracts import Objective
 from diabolo.distributions import MixtureOfNormals
@@ -22,7 +21,7 @@ from diabolo.networks import Network
 from diabolo.objectives import MultiRateELBO
 from diabolo.posteriors import Posterior
 from diabolo.priors import Prior
-from diabolo.training import Streamed
+from diabolo.training import Rows
 
 _NOTE = """
 
@@ -202,7 +201,7 @@ class MultiRateVAE(VAE):
     def _composed(self, model: LatentModel) -> MultiRate:
         return MultiRate(model, self.beta_range)
 
-    def _after_fit(self, x: Tensor | Streamed) -> None:
+    def _after_fit(self, x: Rows) -> None:
         vae = self.at()
         vae._after_fit(x)
         self._aggregate, self.choices_ = vae._aggregate, vae.choices_

@@ -28,7 +28,7 @@ from diabolo.networks import Network
 from diabolo.objectives import ELBO
 from diabolo.posteriors import Posterior
 from diabolo.priors import Prior
-from diabolo.training import Streamed, seeded
+from diabolo.training import Rows, Streamed, seeded
 
 
 @dataclass(frozen=True)
@@ -278,7 +278,7 @@ class VAE(SteeringEstimator):
     def _codes_to_fit(self, X: ArrayLike) -> np.ndarray:
         return self.sample_codes(X)[0]
 
-    def _after_fit(self, x: Tensor | Streamed) -> None:
+    def _after_fit(self, x: Rows) -> None:
         super()._after_fit(x)
         n_rows = min(len(x), self.aggregate_rows)
         if len(x) > n_rows:

@@ -1,6 +1,6 @@
 """The loop that moves the weights, and what it keeps of its way."""
 
-from diabolo.training.batches import Subset, steps_per_epoch
+from diabolo.training.batches import Bytes, Subset, steps_per_epoch
 from diabolo.training.checkpoint import Checkpoints, CheckpointWarning
 from diabolo.training.gradient import Gradient
 from diabolo.training.loop import DivergenceWarning, Outcome, Plan, mean_terms, train
@@ -9,9 +9,10 @@ from diabolo.training.progress import progress_bar
 from diabolo.training.schedules import warm_up_cosine
 from diabolo.training.seeding import seeded
 from diabolo.training.signals import InterruptedWarning
-from diabolo.training.streamed import Streamed
+from diabolo.training.streamed import Rows, Streamed
 
 __all__ = [
+    "Bytes",
     "CheckpointWarning",
     "Checkpoints",
     "DivergenceWarning",
@@ -21,6 +22,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "Processes",
+    "Rows",
     "Streamed",
     "Subset",
     "joined",

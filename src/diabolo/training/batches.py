@@ -22,12 +22,48 @@ def steps_per_epoch(n_rows: int, batch_size: int) -> int:
     return whole + (2 * rest >= size)
 
 
+class Bytes:
+    """Rows of whole numbers of one byte each, which become floating-point numbers when they are taken.
+
+    Parameters
+    ----------
+    stored : Tensor of uint8 or int8, of shape (n_rows, *event)
+        All rows.
+    dtype : torch.dtype
+        What they become.
+
+    Examples
+    --------
+    >>> rows = Bytes(torch.tensor([[1], [200], [3]], dtype=torch.uint8), torch.float32)
+    >>> len(rows), rows[torch.tensor([2, 1])].tolist(), [part.tolist() for part in rows.split(2)]
+    (3, [[3.0], [200.0]], [[[1.0], [200.0]], [[3.0]]])
+    """
+
+    def __init__(self, stored: Tensor, dtype: torch.dtype) -> None:
+        self.stored, self.dtype = stored.contiguous(), dtype
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        return taken(self.stored, rows).to(self.dtype)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the rows are."""
+        return self.stored.device
+
+    def split(self, n_rows: int) -> Iterator[Tensor]:
+        """Yield all rows in their order, at most ``n_rows`` at a time."""
+        return (part.to(self.dtype) for part in self.stored.split(n_rows))
+
+
 class Subset:
     """Some rows of a tensor, numbered without gaps: ``subset[rows]`` is a copy, and nothing else is.
 
     Parameters
     ----------
-    x : Tensor of shape (n_rows, *event)
+    x : Tensor of shape (n_rows, *event), or Bytes
         All rows.
     kept : Tensor of int64
         Which of them.
@@ -39,7 +75,7 @@ class Subset:
     (3, tensor([9, 2]))
     """
 
-    def __init__(self, x: Tensor, kept: Tensor) -> None:
+    def __init__(self, x: Tensor | Bytes, kept: Tensor) -> None:
         self.x, self.kept = x, kept
 
     def __len__(self) -> int:

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from diabolo.contracts import Model, Objective
-from diabolo.training.batches import Batches, Subset, steps_per_epoch, taken
+from diabolo.training.batches import Batches, Bytes, Subset, steps_per_epoch, taken
 from diabolo.training.checkpoint import Checkpoints
 from diabolo.training.gradient import Autograd, Gradient
 from diabolo.training.processes import LostProcessError, joined
 from diabolo.training.schedules import WARM_UP, warm_up_cosine
 from diabolo.training.seeding import generator_states, seeded, set_generators
 from diabolo.training.sharing import Alone, Shared
-from diabolo.training.streamed import Streamed
+from diabolo.training.streamed import Rows, Streamed
 
 _VALIDATION_ROWS = 256
 #: How often a training that diverges goes on from its last good weights, and the share of the rate that it keeps.
@@ -92,7 +92,7 @@ class Outcome:
 def train(
     model: Model,
     objective: Objective,
-    x: Tensor | Subset | Streamed,
+    x: Rows | Subset,
     *,
     plan: Plan,
     context: Mapping[str, Tensor | Subset] | None = None,
@@ -116,7 +116,7 @@ def train(
     model, objective : Model, Objective
         What moves, and what is minimised (the sum of its terms). The objective's own players, if it has
         any, move after each step of the model.
-    x : Tensor of shape (n_rows, *event), or Subset, or Streamed
+    x : Tensor of shape (n_rows, *event), or Bytes, Subset, Streamed
         Training rows, in units of X. Nothing is asked of them but their number, an order of them and ``x[rows]``.
     plan : Plan
         Length, batch, rate.
@@ -148,7 +148,7 @@ def train(
     beside: dict[str, Any] = dict(context or {})
     if type(objective).survey is not Objective.survey:  # it reads, and may write, what lies in memory
         x, *others = (
-            rows[torch.arange(len(rows))] if isinstance(rows, Subset) else rows
+            rows[torch.arange(len(rows))] if isinstance(rows, Subset | Bytes) else rows
             for rows in (x, *beside.values())
         )
         beside = dict(zip(beside, others, strict=True))
@@ -247,7 +247,7 @@ class _Run:
         share: Alone,
         plan: Plan,
         optimiser: torch.optim.Optimizer,
-        x: Tensor | Subset | Streamed,
+        x: Rows | Subset,
         x_valid: Tensor | None,
         context_valid: Mapping[str, Tensor],
     ) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from diabolo.contracts import BatchSource
+from diabolo.training.batches import Bytes
 
 #: Bytes of rows, as they are stored, in a pool.
 POOL_BYTES = 1 << 28
@@ -159,3 +160,7 @@ class _Order:
             drawn = torch.randperm(len(rows), generator=generator)
             self._number, self._drawn = number, torch.from_numpy(rows)[drawn]
         return self._drawn
+
+
+#: What training asks of its rows: their number, ``x[rows]``, and ``split``.
+Rows = Tensor | Bytes | Streamed
