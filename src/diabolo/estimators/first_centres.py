@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 
 _STARTS = 20
 _MIXTURES = 50
-_PERPLEXITY = 30
+_PERPLEXITY = 60
 _DIMENSIONS = 30
 #: Rows that are laid out in the plane at most: its time grows with them, and the centres need no more.
 _MOST_ROWS = 10_000
