@@ -9,7 +9,8 @@ from sklearn.cluster import KMeans
 
 _STARTS = 20
 _MIXTURES = 50
-_PERPLEXITY = 60
+#: A hundredth of the rows, as Kobak & Berens 2019 have it, within these: with 30, islands of thousands of rows fall apart.
+_PERPLEXITY = 30, 60
 _DIMENSIONS = 30
 #: Rows that are laid out in the plane at most: its time grows with them, and the centres need no more.
 _MOST_ROWS = 10_000
@@ -85,7 +86,7 @@ def islands(rows: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
         rows = PCA(_DIMENSIONS, random_state=seed).fit_transform(rows)
     some = np.sort(np.random.default_rng(seed).permutation(len(rows))[:_MOST_ROWS])
     laid = rows[some]
-    perplexity = min(_PERPLEXITY, (len(laid) - 1) / 3)
+    perplexity = min((len(laid) - 1) / 3, max(_PERPLEXITY[0], min(_PERPLEXITY[1], len(laid) / 100)))
     plane = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(laid)
     ridge = _RIDGE * float(plane.var())
     mixture = GaussianMixture(n_clusters, n_init=_MIXTURES, reg_covar=ridge, random_state=seed).fit(plane)
