@@ -117,7 +117,13 @@ ROWS = [
         )
         for net in ("DCEC", "4-layer convolutional VAE")
     ),
-    Row("memory of a fit", memory, "<= 1.5 x data + weights + activations (stretch 1.2)", seeds=1),
+    Row(
+        "memory of a fit",
+        partial(memory, False),
+        "<= 1.5 x data + weights + activations (stretch 1.2)",
+        seeds=1,
+    ),
+    Row("memory of a fit of bytes", partial(memory, True), "-", seeds=1),
     *(
         Row(f"scaling over {axis}", partial(scaling, axis), "linear", seeds=1)
         for axis in ("rows", "features", "latent")

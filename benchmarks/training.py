@@ -236,12 +236,13 @@ from diabolo import VAE
 from diabolo.networks import MLP
 torch.set_num_threads(1)
 torch.optim.Adam([torch.zeros(1, requires_grad=True)], fused=True)
-n_rows, n_features, n_components, hidden, settings = json.loads(sys.argv[1])
+n_rows, n_features, n_components, hidden, of_bytes, settings = json.loads(sys.argv[1])
 VAE(2, network=MLP((4,)), max_epochs=1).fit(np.random.default_rng(0).random((64, 4), dtype=np.float32))
 def resident(which):  # the largest one of getrusage would be that of the process that started this one
     return 1024 * int(next(line for line in open("/proc/self/status") if line.startswith(which)).split()[1])
 before = resident("VmRSS")
-X = np.random.default_rng(0).random((n_rows, n_features), dtype=np.float32)
+rng, shape = np.random.default_rng(0), (n_rows, n_features)
+X = rng.integers(256, size=shape, dtype=np.uint8) if of_bytes else rng.random(shape, dtype=np.float32)
 vae = VAE(n_components, network=MLP((hidden,)), likelihood="gaussian", random_state=0, **settings)
 start = time.process_time()
 vae.fit(X)
@@ -254,17 +255,19 @@ print(json.dumps({
 """
 
 
-def _measured(n_rows: int, n_features: int, n_components: int, hidden: int, **settings: Any) -> dict:
-    given = json.dumps([n_rows, n_features, n_components, hidden, settings])
+def _measured(
+    n_rows: int, n_features: int, n_components: int, hidden: int, *, of_bytes: bool = False, **settings: Any
+) -> dict:
+    given = json.dumps([n_rows, n_features, n_components, hidden, of_bytes, settings])
     command = [sys.executable, "-c", _MEASURED, given]
     return json.loads(
         subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
     )
 
 
-def memory(seed: int) -> dict:
-    """Peak of a default fit of 60,000 x 784 values, above the process after its imports."""
-    found = _measured(60_000, 784, 20, 400, max_epochs=1)
+def memory(of_bytes: bool, seed: int) -> dict:
+    """Peak of a default fit of 60,000 x 784 values, float32 or uint8, above the process after its imports."""
+    found = _measured(60_000, 784, 20, 400, of_bytes=of_bytes, max_epochs=1)
     activations = 4 * 128 * (2 * 784 + 4 * 400 + 6 * 20 + 3 * 784)
     bound = found["data"] + 5 * found["weights"] + activations
     return {

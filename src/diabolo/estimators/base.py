@@ -508,19 +508,20 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         again = (
             "once, with half the learning rate" if n == 1 else f"{n} times, each with half the learning rate"
         )
+        lost = "the loss was no finite number, or a hundred times what it had been"
+        advice = f"Try a smaller learning_rate (it was {outcome.learning_rate:g})."
         if outcome.retries and outcome.stopped != "diverged":
             warnings.warn(
-                f"the loss was no finite number, or a hundred times what it had been, at step "
-                f"{', '.join(map(str, outcome.retries))}; training went on from the last good weights, {again}. Try a smaller learning_rate (it was {outcome.learning_rate:g}).",
+                f"{lost}, at step {', '.join(map(str, outcome.retries))}; training went on from the last good weights, "
+                f"{again}. {advice}",
                 DivergenceWarning,
                 stacklevel=4,
             )
         if outcome.stopped == "diverged":
             tried = f", and again {again}" if outcome.retries else ""
             warnings.warn(
-                f"training diverged after step {outcome.n_steps} (the loss was no finite number, or a hundred times "
-                f"what it had been{tried}); the weights of "
-                f"step {outcome.best_step} were kept. Try a smaller learning_rate (it was {outcome.learning_rate:g}).",
+                f"training diverged after step {outcome.n_steps} ({lost}{tried}); the weights of step "
+                f"{outcome.best_step} were kept. {advice}",
                 DivergenceWarning,
                 stacklevel=4,
             )
