@@ -211,13 +211,13 @@ def gated(prior: Any, data: str, max_epochs: int, seed: int) -> tuple[VAE, float
     def make(kept: Path) -> VAE:
         vae = VAE(
             40,
-            beta=schedules.Linear(share=0.1),
+            objective=ELBO(schedules.Linear(share=0.1), gradient="sticking_the_landing"),
             network=networks.MLP((300, 300), activation="gated"),
             likelihood=Bernoulli(binarise=data == "dynamic"),
             prior=prior,
             max_epochs=max_epochs,
             batch_size=128 if prior == "standard_normal" else 256,
-            learning_rate=1e-3,
+            learning_rate=3e-3,
             random_state=seed,
         )
         return vae.fit(train, X_val=valid if data == "static" else binarise(valid, seed), checkpoint_dir=kept)

@@ -149,6 +149,7 @@ def test_a_run_that_is_broken_off_goes_on_to_the_same_bits(
     )
     assert f"diabolo cluster --resume {broken}" in typed("info", broken).err
     assert "drop --out and --overwrite" in typed("cluster", "--resume", broken, "--out", tmp_path / "x").err
+    assert "is not one of diabolo fit; diabolo cluster --resume" in typed("fit", "--resume", broken).err
     said = typed("cluster", "--resume", broken)
     assert said.code == 0, said.err
     for name in ("labels.npy", "probabilities.npy", "metrics.json"):

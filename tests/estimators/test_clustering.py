@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from diabolo import AutoEncoder, DeepClustering, load
 from diabolo.contracts import Sizes
-from diabolo.corruptions import Motion
+from diabolo.corruptions import Masking, Motion
 from diabolo.estimators.first_centres import BY_NAME
 from diabolo.estimators.presets import PRESETS
 from diabolo.estimators.restarts import Restart, compared
@@ -75,6 +75,19 @@ class TestFinds:
         assert adjusted_rand_score(GROUPS, found.labels_) > 0.9
         with pytest.raises(ValueError, match="init must be one of .*got 'umap'"):
             small(init="umap").fit(TABLE)
+
+    @pytest.mark.parametrize("augmentation", [None, Masking(0.1)])
+    def test_an_augmentation_has_its_codes_laid_out(self, augmentation, monkeypatch):
+        laid = []
+        seen = partial(lambda function, *args: laid.append(args[-1]) or function(*args), BY_NAME["manifold"])
+        monkeypatch.setitem(BY_NAME, "manifold", seen)
+        found = small(init="manifold", augmentation=augmentation, max_iter=5).fit(TABLE)
+        if augmentation is None:  # rows as the network reads them
+            scale = np.sqrt(np.mean(np.var(TABLE, axis=0)))
+            np.testing.assert_allclose(laid[0], (TABLE - TABLE.mean(0)) / scale, rtol=1e-4, atol=1e-5)
+        else:
+            assert laid == [None]
+        assert adjusted_rand_score(GROUPS, found.labels_) > 0.9
 
     def test_same_seed_same_bits(self, fitted):
         again = small().fit(TABLE)

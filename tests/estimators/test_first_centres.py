@@ -37,6 +37,14 @@ def test_rows_of_a_sheet_belong_together(moons):
     assert distance(np.stack(own), means) < 0.02
 
 
+def test_rows_are_laid_out_in_place_of_codes_that_tell_nothing(moons):
+    rows, _ = moons
+    codes = np.random.default_rng(0).normal(size=(240, 2))
+    start = by_manifold(codes, 2, seed=0, rows=rows)
+    np.testing.assert_array_equal(start.shares, by_manifold(rows, 2, seed=0).shares)
+    np.testing.assert_allclose(start.shares.T @ codes / start.shares.sum(0)[:, None], start.centres)
+
+
 def test_k_means_is_scikit_learns(moons):
     expected = KMeans(3, n_init=20, random_state=4).fit(moons[0]).cluster_centers_
     np.testing.assert_array_equal(by_k_means(moons[0], 3, seed=4).centres, expected)

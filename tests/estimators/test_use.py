@@ -272,6 +272,19 @@ def test_bytes_stay_bytes_and_train_to_the_same_bits(model, n_channels, monkeypa
             assert torch.equal(*(torch.as_tensor(getattr(m, name)) for m in (of_bytes, of_floats)))
 
 
+def test_transform_makes_floats_of_bytes_a_block_at_a_time(monkeypatch):
+    X = RNG.integers(0, 200, (50, 6), dtype=np.uint8)
+    model = AutoEncoder(3, **QUICK).fit(X)
+    expected = model.transform(X.astype(np.float32))
+    made, encode = [], model.model_.encode
+    monkeypatch.setattr(AutoEncoder, "_rows_in_block", lambda self: 16)
+    monkeypatch.setattr(model.model_, "encode", lambda x: made.append((len(x), x.dtype)) or encode(x))
+    whole = AutoEncoder._tensor
+    monkeypatch.setattr(AutoEncoder, "_tensor", lambda *args: made.append(args[2]) or whole(*args))
+    np.testing.assert_allclose(model.transform(X), expected, rtol=1e-5, atol=1e-6)
+    assert made == [torch.uint8, *[(n, torch.float32) for n in (16, 16, 16, 2)]]
+
+
 def test_warm_start_goes_on_and_refit_forgets():
     model = AutoEncoder(4, warm_start=True, early_stopping=False, **QUICK).fit(DIGITS[:200])
     steps, score = model.n_steps_, model.score(DIGITS[:200])

@@ -20,7 +20,7 @@ def from_file(app: Any, commands: tuple[str, ...], arguments: Any) -> None:
     if run is not None:
         if path is not None:
             raise UsageError("--resume goes on with the options of its run: drop --config")
-        path = str(unfinished(run) / CONFIG)
+        path = str(unfinished(run, commands[-1]) / CONFIG)
     if path is None:
         return
     from cyclopts.config import Dict

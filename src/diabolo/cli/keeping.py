@@ -18,11 +18,14 @@ def check(resume: str | None, out: str | None, overwrite: bool) -> None:
         raise UsageError("--resume goes on in the folder of its run: drop --out and --overwrite")
 
 
-def unfinished(run: str) -> Path:
-    """Return the folder of the checkpoints of a run, or say why there is nothing to go on with."""
+def unfinished(run: str, command: str | None = None) -> Path:
+    """Return the folder of the checkpoints of a run, or say why there is nothing for that command to go on with."""
     folder = Path(run).expanduser()
-    if (folder / CHECKPOINTS / CONFIG).is_file():
-        return folder / CHECKPOINTS
+    place = folder / CHECKPOINTS
+    if (place / CONFIG).is_file():
+        if command not in (None, command_of(place)):
+            raise UsageError(f"--resume: the run in {folder} is not one of diabolo {command}; {go_on(place)}")
+        return place
     if (folder / MODEL).is_file():
         raise UsageError(
             f"--resume: the training in {folder} has ended, there is nothing to go on with; see it by diabolo info "

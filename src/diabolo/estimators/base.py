@@ -594,7 +594,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _codes(self, array: np.ndarray, at: ModelAt) -> np.ndarray:
         model, dtype = at
-        return self._blockwise(lambda x: model.encode(x).mean, self._tensor(array, dtype))
+        return self._blockwise(lambda x: model.encode(x).mean, self._rows(array, dtype))
 
     def _model_at(self, dtype: np.dtype) -> ModelAt:
         """Return the model in the precision that rows of any dtype ask for."""
@@ -798,9 +798,13 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if isinstance(array, Surveyed):
             dtype = self._dtype
             return Streamed(array, lambda block: self._tensor(block, dtype))
-        if self._streams and array.dtype.name in _BYTES:
-            return Bytes(self._tensor(array, getattr(torch, array.dtype.name)), self._dtype)
-        return self._tensor(array, self._dtype)
+        return self._rows(array, self._dtype) if self._streams else self._tensor(array, self._dtype)
+
+    def _rows(self, array: np.ndarray, dtype: torch.dtype) -> Tensor | Bytes:
+        """Return rows for the model; bytes stay bytes until they are taken."""
+        if array.dtype.name in _BYTES:
+            return Bytes(self._tensor(array, getattr(torch, array.dtype.name)), dtype)
+        return self._tensor(array, dtype)
 
     def _check_seen(self, X_seen: ArrayLike, array: np.ndarray) -> np.ndarray:
         seen = self._check_X(X_seen, reset=False, name="X_noisy")
@@ -844,19 +848,16 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return deepcopy(self.model_).to(wanted), wanted
 
     @torch.inference_mode()
-    def _blockwise(self, function: Any, x: Tensor) -> np.ndarray:
-        blocks = x.split(self._rows_in_block())
-        first = function(blocks[0].to(self._device())).cpu().numpy()
-        if len(blocks) == 1:
-            return first
-        results = np.empty(
-            (len(x), *first.shape[1:]), first.dtype
-        )  # once, and not once more to join the blocks
-        results[: len(first)] = first
-        end = len(first)
-        for block in blocks[1:]:
+    def _blockwise(self, function: Any, x: Tensor | Bytes) -> np.ndarray:
+        end, results = 0, np.empty(0)
+        for block in x.split(self._rows_in_block()):
             start, end = end, end + len(block)
-            results[start:end] = function(block.to(self._device())).cpu().numpy()
+            found = function(block.to(self._device())).cpu().numpy()
+            if len(found) == len(x):
+                return found
+            if start == 0:  # one place for all, and no second one to join the blocks in
+                results = np.empty((len(x), *found.shape[1:]), found.dtype)
+            results[start:end] = found
         return results
 
     def _rows_in_block(self) -> int:

@@ -64,8 +64,9 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         rate. ``"fast"``: 30 epochs (1,200 steps or more), then at most 2,100, with a warm-up and a cosine.
     init : {"auto", "k-means", "manifold"}
         Where the centres start. ``"k-means"``: 20 starts on the codes, as in the papers. ``"manifold"``: t-SNE lays
-        the codes out in the plane, and a mixture of Gaussians parts them there (after N2D, McConville et al. 2020);
-        to which of them a row belongs is the target at first, for an eighth of the second stage.
+        the rows (with an augmentation: their codes) out in the plane, and a mixture of Gaussians parts them there
+        (after N2D, McConville et al. 2020); to which of them a row belongs is the target at first, for an eighth of
+        the second stage.
         ``"auto"``: k-means for ``preset="paper"``, else the manifold.
     augmentation : str or Corruption, optional
         What becomes of the rows of every batch, in both stages; targets are made of rows as they are (Guo et
@@ -310,7 +311,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         objective.check(self.model_)
         with seeded(self.seed_ + 1):
             outcome = self._stage(Reconstruction(), x, self._plan(len(x)), "auto-encoder", checkpoints)
-        self._start(objective, codes_of(self.model_, x))
+        self._start(objective, x)
         return x, objective, outcome
 
     def _second_stage(self, objective: Clustering, x: Tensor, checkpoints: Checkpoints | None) -> Outcome:
@@ -342,10 +343,13 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         self.best_step_ = steps_before + outcome.best_step
         return outcome
 
-    def _start(self, objective: Clustering, codes: Tensor) -> None:
+    def _start(self, objective: Clustering, x: Tensor) -> None:
         """Put the centres where the clusters start; where their rows are known too, they are the first target."""
         init = self._preset.init if self.init == "auto" else self.init
-        start = first_centres.BY_NAME[init](codes.cpu().numpy(), self.n_clusters, self.seed_)
+        codes = codes_of(self.model_, x)
+        # what is seen from many sides teaches the codes which differences do not count; without, rows know as much
+        rows = self.model_.model.scaled(x).flatten(1).cpu().numpy() if self.augmentation is None else None
+        start = first_centres.BY_NAME[init](codes.cpu().numpy(), self.n_clusters, self.seed_, rows)
         with torch.no_grad():
             self.model_.centres.copy_(torch.as_tensor(start.centres))
         if start.shares is not None:

@@ -35,7 +35,7 @@ class Start:
     shares: np.ndarray | None = None
 
 
-def by_k_means(codes: np.ndarray, n_clusters: int, seed: int) -> Start:
+def by_k_means(codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray | None = None) -> Start:
     """Return the centres of k-means with 20 starts, as deep clustering has them.
 
     Parameters
@@ -46,14 +46,23 @@ def by_k_means(codes: np.ndarray, n_clusters: int, seed: int) -> Start:
         Number of centres.
     seed : int
         Where chance begins.
+    rows : None
+        Ignored.
     """
     return Start(KMeans(n_clusters, n_init=_STARTS, random_state=seed).fit(codes).cluster_centers_)
 
 
-def by_manifold(codes: np.ndarray, n_clusters: int, seed: int) -> Start:
-    """Return the islands on which codes lie (:func:`islands`) and their means; arguments as for :func:`by_k_means`.
+def by_manifold(codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray | None = None) -> Start:
+    """Return the islands on which codes lie (:func:`islands`), and the means of their codes.
 
     k-means takes over for fewer than 10 rows a cluster.
+
+    Parameters
+    ----------
+    codes, n_clusters, seed
+        As for :func:`by_k_means`.
+    rows : array of shape (n_rows, n_values) or None
+        What is laid out in place of the codes.
 
     Examples
     --------
@@ -62,9 +71,10 @@ def by_manifold(codes: np.ndarray, n_clusters: int, seed: int) -> Start:
     >>> start.centres.shape, start.shares.shape
     ((2, 3), (100, 2))
     """
-    if len(codes) < _LEAST_ROWS * n_clusters or codes.shape[1] < 2:
+    laid = codes if rows is None else rows
+    if len(laid) < _LEAST_ROWS * n_clusters or laid.shape[1] < 2:
         return by_k_means(codes, n_clusters, seed)
-    shares = islands(codes, n_clusters, seed)
+    shares = islands(laid, n_clusters, seed)
     return Start(shares.T @ codes / shares.sum(0)[:, None], shares)
 
 

@@ -154,7 +154,7 @@ class MixtureVAE(ClusterMixin, VAE):
                 objective,
                 x,
                 plan=plan,
-                optimiser=adam(self.model_, plan.learning_rate),
+                optimiser=adam(self.model_, plan.learning_rate, plan.n_steps),
                 progress=progress,
             )
         self.model_.prior.requires_grad_(True)

@@ -95,9 +95,13 @@ class LatentModel(Model):
             if part is not None:
                 part.start(statistics)
 
+    def scaled(self, x: Tensor) -> Tensor:
+        """Return rows as the encoder reads them: centred, in units of their scale."""
+        return (x - self.shift).div_(self.unit)
+
     def features(self, x: Tensor) -> Tensor:
         """Return what the posterior reads, shape (batch, n_features)."""
-        return self.encoder((x - self.shift).div_(self.unit))
+        return self.encoder(self.scaled(x))
 
     def encode(self, x: Tensor) -> Distribution:
         """Return q(z|x), without corruption."""

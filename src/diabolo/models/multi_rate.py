@@ -101,8 +101,7 @@ class MultiRate(Model):
     def encode(self, x: Tensor, log_beta: Tensor | None = None) -> Distribution:
         """Return q(z|x) at ``log_beta``, shape (batch,); at ``default_beta`` if not given."""
         n = self._standardised(log_beta, x)
-        scaled = (x - self.model.shift) / self.model.unit
-        parameters = self.encoder_gates(_encoder(self.model), scaled, n)
+        parameters = self.encoder_gates(_encoder(self.model), self.model.scaled(x), n)
         d = self.model.sizes.n_components
         mean, log_scale, rest = parameters.tensor_split((d, 2 * d), -1)
         if isinstance(self.code_gate, CodeGate):

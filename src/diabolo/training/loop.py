@@ -28,6 +28,8 @@ _VALIDATION_ROWS = 256
 _RETRIES, _LOWER = 3, 0.5
 #: A loss this many times the median of the checks before, of which there are some, is lost, though it is a number.
 _LOST, _FEWEST_CHECKS = 100.0, 3
+#: Steps that the second moment of Adam remembers, at least and at most.
+_MEMORY = 100, 1000
 
 
 class DivergenceWarning(RuntimeWarning):
@@ -152,7 +154,7 @@ def train(
             for rows in (x, *beside.values())
         )
         beside = dict(zip(beside, others, strict=True))
-    optimiser = optimiser or adam(model, plan.learning_rate)
+    optimiser = optimiser or adam(model, plan.learning_rate, plan.n_steps)
     objective.begin(model, len(x))
     processes = joined()
     share = Alone(model, objective) if processes.size == 1 else Shared(model, objective, processes)
@@ -208,10 +210,15 @@ def train(
     return outcome
 
 
-def adam(model: Model, learning_rate: float) -> torch.optim.Optimizer:
-    """Return the optimiser of the house: fused Adam with a second moment that forgets in 100 steps."""
+def adam(model: Model, learning_rate: float, n_steps: int = 0) -> torch.optim.Optimizer:
+    """Return the optimiser of the house: fused Adam whose second moment remembers a twentieth of the training.
+
+    That is 100 steps at least, with which a short training is the quicker, and 1,000 at most, as Kingma & Ba 2015 have
+    it: at high rates a short memory lets products of layers blow up.
+    """
     parameters = [p for p in model.parameters() if p.requires_grad]
-    return torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99), fused=True)
+    memory = min(max(n_steps / 20, _MEMORY[0]), _MEMORY[1])
+    return torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 1 - 1 / memory), fused=True)
 
 
 @torch.inference_mode()
