@@ -6,6 +6,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize_scalar
+from scipy.stats import norm
 from sklearn.datasets import load_digits
 
 from diabolo import VAE, AutoEncoder
@@ -70,6 +72,24 @@ def test_the_baseline_is_the_likelihood_of_independent_columns():
     residual = (X - X.mean(0)).reshape(300, -1) / scale
     by_hand = -0.5 * (residual**2).sum(1).mean() - 64 * math.log(scale * math.sqrt(2 * math.pi))
     assert d.baseline == pytest.approx(by_hand, rel=1e-3)
+
+
+def test_the_baseline_has_the_scales_of_the_fit_and_the_density_of_the_likelihood():
+    rows = np.random.default_rng(0).normal(size=(400, 3)) * [1, 100, 0.01]
+    d = VAE(1, likelihood="gaussian", scale="column", beta=1e4, **QUICK).fit(rows).diagnose(rows)
+    log_p = norm.logpdf(rows, rows.mean(0), rows.std(0)).sum(1).mean()
+    assert d.baseline == pytest.approx(log_p, rel=1e-3)
+    assert any("codes do not help" in finding for finding in d.findings)
+    grey = np.random.default_rng(0).beta(0.5, 2, (400, 3))
+    d = VAE(1, likelihood="continuous_bernoulli", **QUICK).fit(grey).diagnose(grey)
+
+    def negative(logit, column):
+        return -(logit * column - np.log(np.expm1(logit) / logit)).mean()
+
+    best = [
+        minimize_scalar(negative, bounds=(-25, -0.1), args=(column,), method="bounded") for column in grey.T
+    ]
+    assert d.baseline == pytest.approx(-sum(found.fun for found in best), abs=1e-3)
 
 
 def test_the_effective_beta_is_the_noise_over_the_data():

@@ -102,6 +102,23 @@ def test_trained_priors_are_saved(prior, tmp_path):
     np.testing.assert_array_equal(again.sample(3, random_state=0), model.sample(3, random_state=0))
 
 
+def test_a_density_that_is_estimated_gives_the_same_numbers_again(vae):
+    model = VAE(3, **QUICK).fit(X).fit_prior(X, "second_stage")
+    state = torch.get_rng_state()
+    first, again = (model.score_samples(X[:10], 20, latent="ex_post") for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_bits_of_grey_values_whose_density_ends_at_black_and_white():
+    """Against the probabilities of the bins that share out [0, 1], in a model that ignores its codes."""
+    levels = np.random.default_rng(0).integers(0, 4, (1000, 5)) / 3
+    vae = VAE(1, likelihood="continuous_bernoulli", beta=1e4, **QUICK).fit(levels)
+    logits = float(vae.model_.likelihood.shift.mean())
+    assert abs(logits) < 0.2  # all but uniform, where every bin has a probability of 1/4
+    assert vae.bits_per_dimension(levels, 50, bin_width=1 / 3) == pytest.approx(2, abs=0.02)
+
+
 def test_bits_of_whole_numbers_and_of_binary_rows():
     """Against the entropy of a fair coin, and bin probabilities of a normal."""
     rng = np.random.default_rng(0)

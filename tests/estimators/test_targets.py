@@ -164,6 +164,23 @@ def test_training_goes_on_from_the_multiplier():
 
 
 @pytest.mark.parametrize(
+    ("target", "unit"),
+    [({"target_rate": 1e-3}, "nats"), ({"target_distortion": 1e-3, "target_unit": "mse"}, "mse")],
+)
+def test_an_objective_with_a_target_says_that_it_was_missed(target, unit):
+    """As the options of the estimator do, and to the end: no patience ends it before beta has settled."""
+    settings = {"max_epochs": 2, **SMALL}
+    with pytest.warns(TargetWarning) as of_objective:
+        vae = VAE(objective=Constrained(**target), **settings).fit(DIGITS)
+    with pytest.warns(TargetWarning) as of_options:
+        same = VAE(**target, **settings).fit(DIGITS)
+    assert [str(w.message) for w in of_objective] == [str(w.message) for w in of_options]
+    assert f"=0.001 {unit} was not met" in str(of_objective[0].message)
+    assert vae.target_ == same.target_
+    assert vae._plan(300).patience is same._plan(300).patience is None
+
+
+@pytest.mark.parametrize(
     ("given", "why"),
     [
         (
@@ -178,6 +195,10 @@ def test_training_goes_on_from_the_multiplier():
         ({"target_distortion": float("inf"), "target_unit": "nats"}, r"must be a finite number \(nats\)"),
         ({"target_distortion": 0.1, "target_unit": "pixels"}, "target_unit must be one of"),
         ({"target_distortion": 0.1, "likelihood": Categorical(17)}, "which categories do not have: use"),
+        (
+            {"objective": Constrained(target_distortion=0.1), "likelihood": Categorical(17)},
+            "which categories do not have: use",
+        ),
         ({"objective": Constrained()}, "one of target_distortion and target_rate must be given"),
         ({"objective": Constrained(target_rate=-1)}, "target_rate must be a number of nats above 0, got -1"),
     ],

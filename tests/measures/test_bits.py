@@ -73,6 +73,13 @@ def test_noise_is_uniform_in_the_bin_and_belongs_to_the_row():
     assert abs(np.corrcoef(norm.cdf(draws).ravel(), (noisy - rows).ravel())[0, 1]) < 4 / 10_000**0.5
 
 
+def test_bins_share_out_the_unit_interval():
+    levels = np.random.default_rng(0).integers(0, 256, (500, 20)) / 255
+    noisy = dequantise(levels, 0, 1 / 255, in_unit_interval=True)
+    assert kstest((noisy * 256 - levels * 255).ravel(), "uniform").pvalue > 1e-3  # the k-th from k/256 on
+    assert 0 <= noisy.min() <= noisy.max() <= 1
+
+
 @pytest.mark.parametrize(
     ("given", "expected"), [("uint8", "float32"), ("float32", "float32"), ("int64", "float64")]
 )

@@ -280,6 +280,9 @@ def test_another_prior_may_stand_as_p_of_z(linear):
 
 def test_refusals(linear):
     model, _, x = linear
+    for rows in (x[:0], x.long(), x.float()):
+        with pytest.raises(ValueError, match="x must be rows in the precision of the model, torch.float64"):
+            importance_estimate(model, rows, 3)
     with pytest.raises(ValueError, match="n_draws must be the number of importance draws .* got 0"):
         importance_estimate(model, x, 0)
     with pytest.raises(ValueError, match="x has 20 rows, rows has 3"):

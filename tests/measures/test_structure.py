@@ -82,7 +82,9 @@ def test_bins_are_of_equal_width():
     edges = np.linspace(codes.min(), codes.max(), 13)
     binned = np.digitize(codes[:, 0], edges[1:-1])
     expected = mutual_info_score(binned, factors[:, 0]) / mutual_info_score(factors[:, 0], factors[:, 0])
-    assert mutual_information_gap(codes, factors, n_bins=12).score == pytest.approx(expected, rel=1e-10)
+    assert mutual_information_gap(codes, factors, n_bins=np.int64(12)).score == pytest.approx(
+        expected, rel=1e-10
+    )
     assert attribute_predictability(codes, factors).score == pytest.approx(
         pearsonr(codes[:, 0], factors[:, 0])[0] ** 2, rel=1e-10
     )

@@ -237,11 +237,11 @@ def test_the_loop_moves_the_discriminator_and_judging_does_not(monkeypatch):
         torch.manual_seed(3)
         vae, objective = model(), AdversarialTotalCorrelation(hidden=(5,))
         vae.start(Statistics.of(x))
-        train(vae, objective, x, plan=plan, x_valid=valid)
+        objective.begin(vae, 64)
+        before = copied(objective.discriminator)
+        train(vae, objective, x, plan=plan, x_valid=valid)  # goes on with the discriminator that is there
         moved.append(copied(objective.discriminator))
-        fresh = AdversarialTotalCorrelation(hidden=(5,))
-        fresh.begin(vae, 64)
-        assert not same(fresh.discriminator, moved[-1])
+        assert not same(objective.discriminator, before)
     assert same(objective.discriminator, moved[0])  # bit by bit, whether rows were held out or not
 
 

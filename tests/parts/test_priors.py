@@ -674,6 +674,17 @@ class TestSecondStage:
         monkeypatch.setattr("diabolo.priors.second_stage._BLOCK", 7)
         torch.testing.assert_close(part(None).log_prob(z), whole, rtol=1e-10, atol=1e-10)
 
+    @pytest.mark.parametrize("mode", [True, False])
+    def test_a_fit_learns_the_scale_in_either_mode_and_nothing_from_held_out_codes(self, mode):
+        torch.manual_seed(0)
+        inner = linear_vae().set_params(likelihood=likelihoods.Gaussian("optimal"))
+        part = priors.SecondStage(inner, 1, n_steps=300, learning_rate=0.05).build(Sizes((4,), 2)).train(mode)
+        codes = torch.randn(500, 1) @ torch.tensor([[2.0, 1.0]]) + 0.3 * torch.randn(500, 2)
+        part.fit(codes)
+        assert part.training is mode
+        assert float(part.model.likelihood.scales().mean()) == pytest.approx(0.3, rel=0.1)
+        assert part.model.likelihood.n_batches <= 300  # those of the steps, and no look at the others
+
     def test_held_out_codes(self, exact_second_stage):
         _, truth = exact_second_stage()
         part = priors.SecondStage(linear_vae(), 2, n_draws=50, n_steps=150, learning_rate=0.1)

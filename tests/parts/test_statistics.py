@@ -16,6 +16,14 @@ def agrees(s, x, rtol=1e-12):
     assert s.n_rows == len(x)
 
 
+@pytest.mark.parametrize("n_rows", [1, 2, 999, 1000, 1001, 60_000, 2**24 + 1, 20_000_004, 10**12])
+def test_examples_are_evenly_spaced_and_there(n_rows):
+    rows = statistics.example_rows(n_rows)
+    assert len(rows) == min(n_rows, 1000)
+    assert (rows[0], rows[-1]) == (0, n_rows - 1)
+    assert np.ptp(np.diff(rows)) <= 1 if n_rows > 2 else True
+
+
 @pytest.mark.parametrize("shape", [(50, 3), (50, 2, 7), (50, 3, 4, 5), (1, 3)])
 def test_equals_numpy(shape):
     x = np.random.default_rng(0).normal(3, 2, size=shape)

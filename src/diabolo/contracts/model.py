@@ -17,6 +17,8 @@ class Model(Part, ABC):
 
     #: Whether q(z|x) has a density, and so the model a rate.
     has_density: bool = True
+    #: Whether there are distances between x and its reconstruction: there are none between categories.
+    has_distances: bool = True
 
     @abstractmethod
     def encode(self, x: Tensor) -> Distribution:

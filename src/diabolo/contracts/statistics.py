@@ -98,4 +98,5 @@ class Statistics:
 
 def example_rows(n_rows: int) -> np.ndarray:
     """Return the numbers of the rows that stand as examples: evenly spaced, 1,000 at most."""
-    return torch.linspace(0, n_rows - 1, min(n_rows, _MOST_EXAMPLES)).long().numpy()
+    n = min(n_rows, _MOST_EXAMPLES)
+    return np.arange(n) * (n_rows - 1) // max(1, n - 1)  # whole numbers: no rounding for any number of rows

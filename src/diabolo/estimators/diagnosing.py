@@ -91,7 +91,8 @@ class DiagnosingEstimator(ScoringEstimator):
 def _baseline(model: LatentModel, x: Tensor) -> float:
     """Return the mean log p(x) of the model's likelihood when the decoder says nothing, about the rows' own means."""
     likelihood: Any = clone(model.likelihood)
-    statistics = Statistics.of(x, scale="column" if likelihood.per_feature else "global")
+    by_column = likelihood.per_feature or bool((model.unit != model.unit.flatten()[0]).any())
+    statistics = Statistics.of(x, scale="column" if by_column else "global")
     likelihood = likelihood.resolve(statistics).build(Sizes(tuple(x.shape[1:]), 1)).to(x.device, x.dtype)
     likelihood.start(statistics)
     silent = x.new_zeros((1, likelihood.n_outputs, *x.shape[1:]))

@@ -29,6 +29,7 @@ from diabolo.measures import (
     rate_per_dimension,
 )
 from diabolo.models import LatentModel
+from diabolo.training import seeded
 
 
 class ScoringEstimator(GeneratingEstimator):
@@ -98,14 +99,15 @@ class ScoringEstimator(GeneratingEstimator):
         array = self._check_X(X, reset=False)
         self._check_support(array, "X")
         model, dtype = self._model_for(array.dtype)
-        estimate = importance_estimate(
-            model,
-            self._tensor(array, dtype),
-            n_draws,
-            rows=array,
-            seed=self.seed_,
-            prior=self._latent(model, latent),
-        )
+        with seeded(self.seed_):  # for a p(z) that is estimated itself
+            estimate = importance_estimate(
+                model,
+                self._tensor(array, dtype),
+                n_draws,
+                rows=array,
+                seed=self.seed_,
+                prior=self._latent(model, latent),
+            )
         text = estimate.warning()
         if text:
             warnings.warn(text, UserWarning, stacklevel=2)
@@ -116,7 +118,8 @@ class ScoringEstimator(GeneratingEstimator):
 
         A lower bound in expectation that tightens with ``n_draws`` (Burda et al. 2016). The draws of a
         row come from a stream keyed by the seed of the fit and the row's own values: the result
-        is the same in any order and any subset. :meth:`estimate_likelihood` gives its standard error.
+        is the same in any order and any subset, unless p(z) is itself an estimate (``fit_prior(X, "second_stage")``);
+        the same call gives the same numbers with it too. :meth:`estimate_likelihood` gives its standard error.
 
         Parameters
         ----------
@@ -146,7 +149,8 @@ class ScoringEstimator(GeneratingEstimator):
         """Return the bits per value that an ideal coder needs for the rows, -log2 P(x) / D, averaged over rows.
 
         For a discrete likelihood P(x) is the model's probability. For a density on data that come in
-        steps of ``bin_width`` the rows are dequantised, x + u with u uniform in the bin around x, which makes the
+        steps of ``bin_width`` the rows are dequantised, x + u with u uniform in the bin around x (for a density on
+        [0, 1] alone in one of the bins that share it out, :func:`diabolo.measures.dequantise`), which makes the
         result an upper bound (Theis et al. 2016; :func:`diabolo.measures.bits_per_dimension`).
 
         Parameters
@@ -173,7 +177,9 @@ class ScoringEstimator(GeneratingEstimator):
             )
         if self.model_.likelihood.is_discrete:
             return bits_per_dimension(float(self.score_samples(array, n_draws).mean()), n_values)
-        noisy = dequantise(array, self.seed_, bin_width)
+        inside = self.model_.likelihood.in_unit_interval
+        noisy = dequantise(array, self.seed_, bin_width, in_unit_interval=inside)
+        bin_width = bin_width / (1 + bin_width) if inside else bin_width
         log_likelihood = float(self.score_samples(noisy, n_draws).mean())
         return bits_per_dimension(log_likelihood, n_values, bin_width=bin_width)
 

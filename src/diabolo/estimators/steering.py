@@ -10,11 +10,10 @@ from typing import Any, Literal
 import numpy as np
 from torch import Tensor
 
-from diabolo.contracts import Objective, Part, Schedule, Statistics
+from diabolo.contracts import Objective, Part, Schedule
 from diabolo.estimators.diagnosing import DiagnosingEstimator
 from diabolo.estimators.inputs import finite, one_of
 from diabolo.estimators.survey import Surveyed
-from diabolo.likelihoods import Categorical, Likelihood
 from diabolo.measures import Target, TargetWarning
 from diabolo.models import LatentModel
 from diabolo.objectives import Constrained
@@ -76,18 +75,10 @@ class SteeringEstimator(DiagnosingEstimator):
             self.__dict__.pop(name, None)
         super()._build(array, valid)
 
-    def _likelihood(self, array: np.ndarray | Surveyed, statistics: Statistics) -> Likelihood:
-        likelihood = super()._likelihood(array, statistics)
-        if isinstance(likelihood, Categorical) and self.target_distortion and self.target_unit != "nats":
-            raise ValueError(
-                f"target_unit={self.target_unit!r} measures distances, which categories do not have: use "
-                "target_unit='nats', or target_rate."
-            )
-        return likelihood
-
     def _plan(self, n_rows: int) -> Plan:
         plan = super()._plan(n_rows)
-        return replace(plan, patience=None) if self._has_target else plan
+        steers = self._has_target or isinstance(self.objective, Constrained)
+        return replace(plan, patience=None) if steers else plan
 
     def _record(self, outcome: Outcome, objective: Objective, *, first: bool) -> None:
         super()._record(outcome, objective, first=first)
@@ -120,7 +111,9 @@ class SteeringEstimator(DiagnosingEstimator):
 
     def _why_missed(self, target: Target, history: list[dict[str, float]]) -> str:
         """Return the sentence about a target that was not met, by what the checks of the training showed."""
-        objective, prefix = self._constrained(), "val_" if target.rows == "held-out" else ""
+        settings: dict[str, Any] = {target.name: target.wanted, "target_unit": target.unit}
+        objective = Constrained(**settings)
+        prefix = "val_" if target.rows == "held-out" else ""
         names = [name for name in ("rate", "distortion", "mse") if prefix + name in history[0]]
         shown = [objective.measured({name: row[prefix + name] for name in names}) for row in history]
         is_rate = target.name == "target_rate"

@@ -25,6 +25,10 @@ class Likelihood(Part, ABC):
     per_feature: bool = False
     #: Whether p(x|z) is a probability of x, and not a density.
     is_discrete: bool = False
+    #: Whether values are numbers, so that there are distances between x and its reconstruction.
+    has_distances: bool = True
+    #: Whether values lie in [0, 1].
+    in_unit_interval: bool = False
     shift: Tensor
 
     def build(self, sizes: Sizes, **shapes: Any) -> Self:
@@ -103,7 +107,7 @@ def refuse_where(
     )
 
 
-def mean_logit(statistics: Statistics) -> Tensor:
-    """Logit of each column's mean, as if one value of 1/2 had been seen more."""
+def smoothed_mean(statistics: Statistics) -> Tensor:
+    """Mean of each column, as if one value of 1/2 had been seen more."""
     n = statistics.n_rows
-    return torch.logit((statistics.mean * n + 0.5) / (n + 1))
+    return (statistics.mean * n + 0.5) / (n + 1)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from diabolo.contracts import Sizes, Statistics
 from diabolo.distributions import IndependentBernoulli
-from diabolo.likelihoods.base import Likelihood, mean_logit, refuse_outside_unit_interval
+from diabolo.likelihoods.base import Likelihood, refuse_outside_unit_interval, smoothed_mean
 
 
 class Bernoulli(Likelihood):
@@ -43,7 +43,7 @@ class Bernoulli(Likelihood):
 
     def start(self, statistics: Statistics) -> None:
         """Start at the mean of each column."""
-        self.shift.copy_(mean_logit(statistics))
+        self.shift.copy_(torch.logit(smoothed_mean(statistics)))
 
     def forward(self, outputs: Tensor) -> IndependentBernoulli:
         """Return the Bernoulli distributions with logits shift + outputs."""

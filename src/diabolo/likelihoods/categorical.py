@@ -27,6 +27,7 @@ class Categorical(Likelihood):
     """
 
     is_discrete = True
+    has_distances = False
 
     def __init__(self, n_categories: int | None = None) -> None:
         super().__init__()

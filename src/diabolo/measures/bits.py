@@ -51,7 +51,9 @@ def bits_per_dimension(log_likelihood: Numbers, n_values: int, *, bin_width: flo
     return -(log_likelihood / n_values + math.log(bin_width)) / math.log(2)
 
 
-def dequantise(rows: np.ndarray, seed: int, bin_width: float = 1.0) -> np.ndarray:
+def dequantise(
+    rows: np.ndarray, seed: int, bin_width: float = 1.0, *, in_unit_interval: bool = False
+) -> np.ndarray:
     """Add uniform noise from [-h/2, h/2) to quantised rows, so that a density can be judged on them.
 
     The bin is centred on the value, which leaves the mean of the rows as it is: a model trained on x
@@ -68,6 +70,9 @@ def dequantise(rows: np.ndarray, seed: int, bin_width: float = 1.0) -> np.ndarra
         Seed of the noise.
     bin_width : float
         Step h of the data, in units of X.
+    in_unit_interval : bool
+        For values 0, h, ..., 1 and a density that has nothing outside of [0, 1]: their bins side by side, each of width
+        h / (1 + h), x -> (x + h u) / (1 + h) with u uniform in [0, 1], where a bin around 0 or 1 would lie half outside.
 
     Returns
     -------
@@ -87,8 +92,12 @@ def dequantise(rows: np.ndarray, seed: int, bin_width: float = 1.0) -> np.ndarra
     _check_width(bin_width)
     rows = np.asarray(rows)
     noise = [g.random(rows.shape[1:]) for g in row_generators(rows, seed, purpose="dequantise")]
-    centred = bin_width * (np.reshape(noise, rows.shape) - 0.5)
-    return (rows + centred).astype(np.result_type(rows.dtype, np.float32))
+    u = np.reshape(noise, rows.shape)
+    if in_unit_interval:
+        noisy = (rows + bin_width * u) / (1 + bin_width)
+    else:
+        noisy = rows + bin_width * (u - 0.5)
+    return noisy.astype(np.result_type(rows.dtype, np.float32))
 
 
 def _check_width(bin_width: float) -> None:

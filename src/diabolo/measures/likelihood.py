@@ -147,12 +147,18 @@ def importance_estimate(
     Raises
     ------
     ValueError
-        If the model has no prior or a posterior without a density, if there is no draw, or if
-        ``rows`` has another length than x.
+        If the model has no prior or a posterior without a density, if there is no draw or no row, if
+        ``rows`` has another length than x, or if x has another dtype than the model.
     """
     if n_draws < 1:
         raise ValueError(
             f"n_draws must be the number of importance draws for each row, at least 1, got {n_draws!r}."
+        )
+    dtype = next((p.dtype for p in model.parameters()), x.dtype)
+    if not len(x) or x.dtype is not dtype:
+        raise ValueError(
+            f"x must be rows in the precision of the model, {dtype}, at least one, got {x.dtype} of the shape "
+            f"{tuple(x.shape)}."
         )
     keys = x.cpu().numpy() if rows is None else rows
     if len(keys) != len(x):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -75,7 +76,7 @@ def mutual_information_gap(codes: Any, factors: Any, *, n_bins: int = 20) -> Mut
     1.0
     """
     z, v = codes_and_factors(codes, factors)
-    if not isinstance(n_bins, int) or not 2 <= n_bins <= len(z):
+    if not isinstance(n_bins, numbers.Integral) or not 2 <= n_bins <= len(z):
         raise ValueError(
             f"n_bins must be a whole number from 2 to the number of rows, {len(z)}, got {n_bins!r}: "
             "give more rows or fewer bins."

@@ -98,7 +98,8 @@ class GenerativeRecord(_Record):
     monte_carlo_se : float
         What other draws would change in that mean.
     n_unreliable : int
-        Rows whose importance weights may have no finite variance (Pareto-k above 0.7).
+        Rows whose importance weights may have no finite variance (Pareto-k above
+        ``largest_k(n_draws)``: 0.5 for 100 draws, 0.7 from 2,155 on).
     latent : str
         What stood as p(z): "prior", "aggregate" or "ex_post".
     rate_per_dimension : tuple of float

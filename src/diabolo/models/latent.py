@@ -71,6 +71,11 @@ class LatentModel(Model):
         """Whether the posterior has a density."""
         return self.posterior.has_density
 
+    @property
+    def has_distances(self) -> bool:  # type: ignore[override]
+        """Whether the values that the likelihood explains are numbers."""
+        return self.likelihood.has_distances
+
     def build(self, sizes: Sizes, **shapes: Any) -> Self:
         """Make the tensors, after refusing parts that mean nothing together."""
         self._check_parts()

@@ -88,6 +88,11 @@ class Constrained(Objective):
                 f"{self.target_distortion!r} and target_rate={self.target_rate!r}: leave one of them None."
             )
         self.check_choice("target_unit", ("rmse", "mse", "nats"))
+        if self.target_rate is None and self.target_unit != "nats" and not model.has_distances:
+            raise ValueError(
+                f"target_unit={self.target_unit!r} measures distances, which categories do not have: use "
+                "target_unit='nats', or target_rate."
+            )
         if self.target_rate is not None:
             self.check_number("target_rate", "a number of nats above 0", above=0)
         elif self.target_unit == "nats":

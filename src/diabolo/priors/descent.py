@@ -59,7 +59,9 @@ def descend(
         start()
         optimiser = torch.optim.Adam(module.parameters(), lr=learning_rate, fused=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, n_steps)
+        was_training = module.training
         best = _Best(module, lambda: loss(valid), seed)
+        module.train()
         for step in range(1, n_steps + 1):
             optimiser.zero_grad(set_to_none=True)
             loss(train[torch.randint(len(train), (min(batch_size, len(train)),))]).backward()
@@ -68,6 +70,7 @@ def descend(
             if (step % max(1, n_steps // _N_CHECKS) == 0 or step == n_steps) and best.stops():
                 break
         module.load_state_dict(best.weights)
+        module.train(was_training)
 
 
 class _Best:
@@ -95,8 +98,12 @@ class _Best:
 
     @torch.no_grad()
     def _look(self) -> float:
+        was_training = self.module.training
+        self.module.eval()  # nothing is learned from held-out codes
         with _seeded(self.seed):
-            return self.loss().item()
+            loss = self.loss().item()
+        self.module.train(was_training)
+        return loss
 
 
 @contextmanager
