@@ -215,6 +215,7 @@ def gated(prior: Any, data: str, max_epochs: int, seed: int) -> tuple[VAE, float
             objective=ELBO(schedules.Linear(share=0.1), gradient="sticking_the_landing"),
             network=networks.MLP((300, 300), activation="gated"),
             likelihood=Bernoulli(binarise=data == "dynamic"),
+            posterior=DiagonalGaussian(scale_range=(0.05, 2.718)),  # as published
             prior=prior,
             max_epochs=max_epochs,
             batch_size=256,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 
 from diabolo import estimators
@@ -28,6 +29,11 @@ def load(path: str | os.PathLike[str], parts: Iterable[type[Part]] = ()) -> Late
         If there is no such file.
     ModelFileError
         If the file is damaged, foreign, of a newer version, or needs a class that was not given.
+
+    Warns
+    -----
+    UserWarning
+        If the model was kept on a device that this machine lacks.
     """
     tensors, spec = read_model(path)
     name = spec.get("estimator")
@@ -38,5 +44,14 @@ def load(path: str | os.PathLike[str], parts: Iterable[type[Part]] = ()) -> Late
     parts = tuple(parts)
     params = {key: from_spec(value, parts) for key, value in spec["params"].items()}
     estimator: LatentEstimator = getattr(estimators, name)(**params)
+    try:
+        estimator._device()
+    except ValueError:
+        warnings.warn(
+            f"{path} was saved with device={estimator.device!r}, which this machine lacks: device='auto' stands in for it.",
+            UserWarning,
+            stacklevel=2,
+        )
+        estimator.set_params(device="auto")
     estimator._restore(tensors, from_spec(spec["model"], parts), spec["layout"], spec["fitted"], parts)
     return estimator

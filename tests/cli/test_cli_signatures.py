@@ -17,11 +17,13 @@ ROOMS = ("networks", "posteriors", "likelihoods", "priors", "corruptions")
 
 
 def kinds_of(hint):
-    """Return the types of a hint as the command line has them: no None, no objects, bare tuples."""
+    """Return the types of a hint as the command line has them: no None, no objects, tuples of any length."""
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     kinds = [kind for kind in (typing.get_args(hint) if union else (hint,)) if kind is not type(None)]
     plain = [kind for kind in kinds if not (inspect.isclass(kind) and issubclass(kind, Part))]
-    return tuple(tuple if typing.get_origin(kind) is tuple else kind for kind in plain)
+    return tuple(
+        tuple[typing.get_args(kind)[0], ...] if typing.get_origin(kind) is tuple else kind for kind in plain
+    )
 
 
 def assert_same(read, factory):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import sparse
+from sklearn.exceptions import NotFittedError
 
 from diabolo import (
     VAE,
@@ -122,7 +123,7 @@ def test_arguments_that_mean_nothing(params, message):
     ("likelihood", "data", "message"),
     [
         ("bernoulli", X, r"needs values in \[0, 1\].*values outside.*column.*likelihood='gaussian'"),
-        ("continuous_bernoulli", X * 9, r"needs values in \[0, 1\].*divide X by its largest value"),
+        ("continuous_bernoulli", X * 9, r"needs values in \[0, 1\].*bring X to \[0, 1\]"),
         ("categorical", X, "needs whole numbers.*OrdinalEncoder"),
         (Categorical(2), RNG.integers(0, 4, (40, 6)), "whole numbers from 0 to 2 - 1.*raise n_categories"),
     ],
@@ -516,3 +517,79 @@ def test_global_state_is_left_alone():
     assert (before[0] == after[0]).all()
     assert (before[1] == after[1]).all()
     assert before[2:] == after[2:]
+
+
+def test_a_training_that_cannot_begin_leaves_what_was_there():
+    model = vae(warm_start=True).fit(X)
+    before = model.transform(X)
+    with pytest.raises(FloatingPointError, match="before any weights have proved good"):
+        model.set_params(learning_rate=1e30, max_epochs=100).fit(X)
+    np.testing.assert_array_equal(model.transform(X), before)
+    model.set_params(learning_rate=1e-3, max_epochs=1).fit(X)
+    new = vae(learning_rate=1e30, max_epochs=100)
+    with pytest.raises(FloatingPointError):
+        new.fit(X)
+    with pytest.raises(NotFittedError):
+        new.transform(X)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("n_components", 5), ("likelihood", "laplace"), ("network", "linear")]
+)
+def test_training_does_not_go_on_with_another_model(name, value):
+    model = vae(warm_start=True).fit(X)
+    was = getattr(model, name)
+    with pytest.raises(ValueError, match=f"made with {name}=.*, and {name} is now {value!r}: set it back"):
+        model.set_params(**{name: value}).fit(X)
+    with pytest.raises(ValueError, match="set it back, or fit a new model"):
+        model.partial_fit(X)
+    model.set_params(**{name: was}).fit(X).set_params(max_epochs=1, beta=2.0).fit(X)
+
+
+def test_pieces_obey_a_new_learning_rate():
+    model = AutoEncoder(2, network="linear", learning_rate=1e-3, random_state=0).partial_fit(X)
+    assert model._optimiser.param_groups[0]["lr"] == 1e-3
+    model.set_params(learning_rate=0.0 + 1e-9).partial_fit(X)
+    before = model.transform(X)
+    model.partial_fit(X)
+    np.testing.assert_allclose(model.transform(X), before, atol=1e-6)
+
+
+def test_a_model_of_a_device_that_is_not_here_is_loaded_where_we_are(fitted, tmp_path):
+    path = pickle.loads(pickle.dumps(fitted)).set_params(device="mars").save(tmp_path / "m.diabolo")
+    with pytest.warns(UserWarning, match="saved with device='mars', which this machine lacks"):
+        model = load(path)
+    np.testing.assert_array_equal(model.transform(X), fitted.transform(X))
+
+
+def test_rows_of_any_order_of_bytes_and_codes_that_cannot_be_written(fitted, tmp_path):
+    whole = (X * 100).astype(np.int32)
+    np.testing.assert_array_equal(fitted.transform(whole.astype(">i4")), fitted.transform(whole))
+    assert vae().fit(whole.astype(">i4")).transform(whole).shape == (40, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted.inverse_transform(fitted.transform(X, out=tmp_path / "codes.npy"))
+    with pytest.raises(ValueError, match=r"out must be the name of a .npy file, got array"):
+        fitted.transform(X, out=np.empty((40, 2)))
+
+
+def test_a_table_with_names_is_no_stranger_to_itself():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=list("abcdef"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = vae().fit(frame)
+        model.evaluate(frame)
+        model.score(frame)
+        model.interpolate(frame.iloc[0], frame.iloc[1], 3)
+        model.bits_per_dimension(frame, 5)
+        AutoEncoder(2, **SMALL).fit(frame).evaluate(frame)
+    images = np.random.default_rng(0).random((30, 4, 4))
+    model.fit(images)
+    assert not hasattr(model, "feature_names_in_")
+
+
+def test_numbers_that_are_no_categories_are_not_given_an_output_each():
+    rows = np.column_stack([np.arange(40), 1000 * np.arange(40)])
+    with pytest.raises(ValueError, match="found 39001 categories .* in 40 rows, .*OrdinalEncoder"):
+        vae(likelihood="categorical").fit(rows)

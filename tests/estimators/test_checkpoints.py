@@ -22,6 +22,7 @@ from diabolo import (
     InterruptedWarning,
     MultiRateVAE,
 )
+from diabolo.corruptions import Gaussian
 from diabolo.networks import MLP, Conv2d
 from diabolo.objectives import AdversarialTotalCorrelation, TotalCorrelation
 from diabolo.schedules import Controlled
@@ -314,6 +315,21 @@ def test_the_lock_of_a_dead_process_is_nobodys(tmp_path):
     assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_that_was_forked_meanwhile_does_not_keep_the_lock(tmp_path):
+    lock = FolderLock(tmp_path)
+    child = os.fork()
+    if not child:
+        time.sleep(60)
+        os._exit(0)
+    try:
+        lock.release()
+        FolderLock(tmp_path).release()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
 # -- signals and clocks --------------------------------------------------------------------------
 
 
@@ -421,3 +437,30 @@ def test_kill_9_at_a_random_moment(seed, tmp_path):
     os.kill(child, signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     assert_same(vae().fit(X, checkpoint_dir=tmp_path), whole)
+
+
+def test_a_clustering_that_is_interrupted_keeps_its_best_whole_restart_and_says_so(tmp_path):
+    settings = {**SMALL, "max_iter": 20, "refresh_every": 8, "tol": 0.0}
+    whole = DeepClustering(3, n_init=3, **settings)
+    steps = 5 * 5 + 20  # of a restart: five epochs of five steps, then twenty
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        after(patch, steps + 3, lambda: signal.raise_signal(signal.SIGINT))
+        broken = DeepClustering(3, n_init=3, **settings).fit(X, checkpoint_dir=tmp_path)
+    assert broken.stopped_ == "interrupted"
+    assert len(broken.restarts_) == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole.fit(X)
+        again = DeepClustering(3, n_init=3, **settings).fit(X, checkpoint_dir=tmp_path)
+    assert again.restarts_ == whole.restarts_
+    assert_same(again, whole)
+
+
+def test_held_out_rows_beside_pairs_are_judged_with_noise():
+    """Their noisy versions are not given: the corruption makes them, and what is clean is told apart from them."""
+    losses = []
+    for scale in (1e-6, 5.0):
+        model = DenoisingAutoEncoder(2, corruption=Gaussian(scale), **{**SMALL, "max_epochs": 1})
+        losses.append(model.fit(X, X_noisy=X, X_val=X).history_[-1]["val_loss"])
+    assert losses[1] > 1.05 * losses[0]

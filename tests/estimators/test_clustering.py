@@ -12,7 +12,7 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from diabolo import AutoEncoder, DeepClustering, load
+from diabolo import AutoEncoder, DeepClustering, DivergenceWarning, load
 from diabolo.contracts import Sizes
 from diabolo.corruptions import Masking, Motion
 from diabolo.estimators.first_centres import BY_NAME
@@ -21,6 +21,7 @@ from diabolo.estimators.restarts import Restart, compared
 from diabolo.likelihoods import Gaussian
 from diabolo.models import Clustered, LatentModel
 from diabolo.networks import DCEC, MLP
+from diabolo.objectives import Reconstruction
 from diabolo.objectives.clustering import target_of
 from diabolo.posteriors import Deterministic
 
@@ -270,3 +271,24 @@ def test_an_auto_encoder_beside_it_has_the_same_face(fitted):
     public = {name for name in dir(ae) if not name.startswith("_")}
     steering = {"error_curve_", "target_error", "partial_fit"}
     assert public - steering - set(vars(ae)) <= {name for name in dir(fitted) if not name.startswith("_")}
+
+
+def test_a_divergence_of_the_first_stage_is_told_too(monkeypatch):
+    calls = []
+
+    class Lost(Reconstruction):
+        def forward(self, evaluation, progress=1.0):
+            calls.append(0)
+            found = super().forward(evaluation, progress)
+            return {name: value * (math.nan if len(calls) == 40 else 1) for name, value in found.items()}
+
+    monkeypatch.setattr("diabolo.estimators.clustering.Reconstruction", Lost)
+    with pytest.warns(DivergenceWarning, match="at step 40; training went on"):
+        found = small().fit(TABLE)
+    assert "halved after each of the steps 40" in found.choices_["learning_rate"]
+
+
+def test_restarts_forget_the_fit_before():
+    found = small(n_init=2, max_iter=5).fit(TABLE).fit_prior(TABLE)
+    assert hasattr(found, "ex_post_prior_")
+    assert not hasattr(found.fit(TABLE), "ex_post_prior_")

@@ -9,6 +9,7 @@ from sklearn.mixture import GaussianMixture
 from diabolo import MixtureVAE, load
 from diabolo.likelihoods import Gaussian
 from diabolo.networks import MLP, Linear
+from diabolo.training import train
 
 TABLE, GROUPS = make_blobs(120, n_features=5, centers=3, cluster_std=0.7, random_state=0)
 SMALL = {"n_components": 2, "network": MLP((16,)), "max_epochs": 40, "batch_size": 32, "random_state": 0}
@@ -76,3 +77,16 @@ def test_refusals(fitted):
         MixtureVAE(6, **SMALL).fit(TABLE[:5])
     with pytest.raises(ValueError, match="n_clusters must be .*got 0"):
         MixtureVAE(0, **SMALL).fit(TABLE)
+
+
+def test_both_stages_learn_from_the_same_rows(monkeypatch):
+    seen = []
+
+    def spy(model, objective, x, **rest):
+        seen.append(len(x))
+        return train(model, objective, x, **rest)
+
+    for room in ("mixture_vae", "base"):
+        monkeypatch.setattr(f"diabolo.estimators.{room}.train", spy)
+    MixtureVAE(3, **{**SMALL, "max_epochs": 2}, early_stopping=True, validation_fraction=0.25).fit(TABLE)
+    assert seen == [90, 90]

@@ -11,6 +11,7 @@ from diabolo.contracts import BatchSource, Statistics
 from diabolo.data import ArraySource
 from diabolo.estimators import base
 from diabolo.estimators.inputs import training_dtype
+from diabolo.estimators.outputs import delivered
 from diabolo.estimators.sources import DatasetSource, IterableSource, source_of, whole
 from diabolo.estimators.survey import Surveyed
 from diabolo.networks import MLP
@@ -157,6 +158,21 @@ def test_an_iterable_that_changes_between_passes_is_refused(pool):
         ValueError, match=r"X must give the same blocks each time, but block 5 had 49 rows and now"
     ):
         list(map(IterableSource(Fewer(X), "X").block, range(6)))
+
+
+@pytest.mark.parametrize("out", [None, "codes.npy"])
+@pytest.mark.parametrize("size", [-1, 1, 0])
+def test_rows_that_change_in_number_give_no_codes(size, out, tmp_path):
+    """Neither fewer nor more of them, nor none, are taken for what was counted."""
+
+    def blocks():
+        yield np.zeros((3, 2))
+        if size:
+            yield np.zeros((2 + size, 2))
+
+    given = blocks() if size else iter(())
+    with pytest.raises(ValueError, match="5 rows"):
+        delivered(given, 5, out and tmp_path / out)
 
 
 # -- fitting -----------------------------------------------------------------------------------

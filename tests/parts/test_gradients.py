@@ -83,6 +83,23 @@ def test_nothing_comes_back_from_scales_beyond_their_limits():
     assert_equal(model, ELBO(), x, 1e-12)
 
 
+def test_a_range_of_scales_is_kept_and_has_the_gradients_of_autograd():
+    parts = DiagonalGaussian(scale_range=(0.5, 2.0)), Gaussian(), StandardNormal()
+    model = LatentModel(MLP((8,)), *parts).build(Sizes((12,), 3)).double()
+    model.posterior.head.bias.data[3:] = torch.tensor([-1.0, 1.0, 0.1])
+    x = torch.randn(20, 12, dtype=torch.float64)
+    scale = model.encode(x).scale
+    assert scale[:, 0].min().item() == pytest.approx(0.5)
+    assert scale[:, 1].max().item() == pytest.approx(2.0)
+    assert_equal(model, ELBO(), x, 1e-12)
+
+
+@pytest.mark.parametrize("wrong", [(2.0, 0.5), (0.0, 1.0), 3.0, (1.0, float("inf")), ("a", "b")])
+def test_a_range_that_is_none_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"scale_range must be two numbers, 0 < smallest < largest"):
+        DiagonalGaussian(scale_range=wrong).build(Sizes((12,), 3), n_features=4)
+
+
 def test_who_has_none():
     plain, _ = built(MLP((8,)), Bernoulli())
     assert written_gradient(plain, ELBO()) is not None

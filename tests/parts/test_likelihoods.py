@@ -190,7 +190,7 @@ def test_categorical_counts_its_categories():
 @pytest.mark.parametrize(
     ("likelihood", "values", "needs", "way_out"),
     [
-        (Bernoulli(), [[0.0, 1.0], [0.5, 3.0]], "values in \\[0, 1\\]", "divide X by its largest value"),
+        (Bernoulli(), [[0.0, 1.0], [0.5, 3.0]], "values in \\[0, 1\\]", "bring X to \\[0, 1\\]"),
         (ContinuousBernoulli(), [[0.0, 1.0], [0.5, -3.0]], "values in \\[0, 1\\]", "likelihood='gaussian'"),
         (
             Categorical(),

@@ -16,7 +16,7 @@ from .run import METRICS, new_folder
 from .show import Show, aligned
 from .source import Reading, Rows, beside, in_memory, read, whole
 from .summary import indented, plan_facts, plan_text, run_facts, run_text
-from .training import effective, save, train_in
+from .training import effective, measuring, save, train_in
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,8 +79,9 @@ def cluster(
     show.aside(f"{data.source}\n{len(rows.train)} rows to cluster")
     seconds = train_in(kept, estimator, rows, checkpoint_every, is_new=resume is None)
     folder = save(estimator, kept.parent, configuration, seconds)
-    metrics = _measured(estimator, rows)
-    _write(estimator, folder, rows, metrics)
+    with measuring(f"the trained model is saved in {folder}"):
+        metrics = _measured(estimator, rows)
+        _write(estimator, folder, rows, metrics)
     code = ENDS.get(estimator.stopped_, errors.OK)
     drawn = not draw or report.drawn(
         folder,

@@ -25,7 +25,10 @@ def from_file(app: Any, commands: tuple[str, ...], arguments: Any) -> None:
         return
     from cyclopts.config import Dict
 
-    Dict(read_options(path), source=str(path), use_commands_as_keys=False)(app, commands, arguments)
+    options = read_options(path)
+    if commands[-1] == "sweep" and not path.endswith(".toml"):
+        options.pop("beta", None)  # the one beta of a run is no grid
+    Dict(options, source=str(path), use_commands_as_keys=False)(app, commands, arguments)
 
 
 def _given(option: str, arguments: Any) -> str | None:

@@ -15,7 +15,7 @@ from .run import new_folder
 from .show import Show
 from .source import Reading, Rows, gather, settled
 from .summary import plan_facts, plan_text, run_facts, run_text
-from .training import effective, measure, save, train_in
+from .training import effective, measure, measuring, save, train_in
 
 _ROWS = Group("Rows", sort_key=1)
 RUN = Group("Run", sort_key=2)
@@ -147,13 +147,8 @@ def fit(
 def _measured(estimator: Any, folder: Path, rows: Rows, draw: bool) -> tuple[Any, bool]:
     """Return the record, and whether the report was drawn (or cannot be, here); the model is safe already."""
     saved = f"the trained model is saved in {folder} (next: diabolo evaluate {folder})"
-    try:
+    with measuring(saved):
         record = measure(estimator, folder, rows)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"interrupted while measuring; {saved}") from None
-    except Exception:
-        print(f"diabolo: measuring failed; {saved}", file=sys.stderr)
-        raise
     if not draw:
         return record, True
     return record, report.drawn(folder, lambda path: report.write(path, estimator, rows, record), saved)

@@ -48,7 +48,9 @@ def check_grid(betas: list[float], estimator: Any) -> None:
         raise UsageError(f"--beta: {error}") from None
     if not hasattr(estimator, "beta_range"):
         if "beta" not in estimator.get_params(deep=False):
-            raise UsageError(f"a {type(estimator).__name__} has no rate to weigh: use --model vae")
+            raise UsageError(
+                f"--model must be one with a rate to weigh, such as vae, got {type(estimator).__name__}"
+            )
         check_sweepable(estimator)
 
 

@@ -54,7 +54,7 @@ def start(folder: Path, configuration: dict[str, Any]) -> Path:
     place.mkdir()
     try:
         write_json(place / CONFIG, configuration)
-    except OSError:
+    except Exception:
         end(place)
         with suppress(OSError):  # a folder that holds anything stays
             folder.rmdir()

@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 
 from .errors import UsageError
 from .models import model_arguments, models, models_of, part_arguments
-from .signatures import Argument, is_simple
+from .signatures import Argument, element, is_simple
 
 #: A command repeats itself unless told otherwise, where Python draws a new seed.
 DEFAULTS = {"random_state": 0}
@@ -48,14 +48,13 @@ def option_parameters(command: str = "fit") -> Iterator[inspect.Parameter]:
         estimators = [m for m in there if models()[m].is_class]
         shared = set(estimators) <= set(of)
         group = everywhere if shared else Group(f"Only --model {' or '.join(of)}", sort_key=4)
-        yield _keyword(name, having[of[0]], _help(having), _defaults(having), group)
+        yield _keyword(name, _kinds(having), _help(having), _defaults(having), group)
         for argument in having.values():
             for inner, parts in part_arguments(argument.room).items():
                 nested.setdefault(f"{name}{_SEPARATOR}{inner}", {}).update(parts)
     for name, parts in nested.items():
-        first = next(iter(parts.values()))
         text = f"({', '.join(parts)}) {_help(parts)}"
-        yield _keyword(name, first, text, _defaults(parts), inside)
+        yield _keyword(name, _kinds(parts), text, _defaults(parts), inside)
 
 
 def by_argument(of: Iterable[str] | None = None) -> dict[str, dict[str, Argument]]:
@@ -67,8 +66,13 @@ def by_argument(of: Iterable[str] | None = None) -> dict[str, dict[str, Argument
     return found
 
 
-def _keyword(name: str, argument: Argument, text: str, default: str, group: Group) -> inspect.Parameter:
-    hint: Any = argument.kinds[0] if is_simple(argument.kinds) else str
+def _kinds(having: dict[str, Argument]) -> tuple[Any, ...]:
+    """Return the types that an argument may have, in any of what has it."""
+    return tuple(dict.fromkeys(kind for argument in having.values() for kind in argument.kinds))
+
+
+def _keyword(name: str, kinds: tuple[Any, ...], text: str, default: str, group: Group) -> inspect.Parameter:
+    hint: Any = kinds[0] if is_simple(kinds) else str
     parameter = Parameter(
         name=_ALIASES.get(name, (_option(name),)),
         help=text,
@@ -81,28 +85,28 @@ def _keyword(name: str, argument: Argument, text: str, default: str, group: Grou
 
 def values(given: dict[str, Any]) -> dict[str, Any]:
     """Return the options that were given, by argument (``likelihood.scale`` for a part's own), as Python values."""
-    kinds = {name: next(iter(having.values())) for name, having in by_argument().items()}
+    arguments = by_argument()
     found: dict[str, Any] = {}
     for name, value in given.items():
         if value is None:
             continue
         outer, _, inner = name.partition(_SEPARATOR)
-        argument = kinds[outer]
-        if inner:
-            argument = next(iter(part_arguments(argument.room)[inner].values()))
-        is_text = isinstance(value, str) and (inner or not argument.room) and not is_simple(argument.kinds)
-        found[f"{outer}.{inner}" if inner else outer] = parse(value, argument, name) if is_text else value
+        having = arguments[outer]
+        room = next((argument.room for argument in having.values() if argument.room), None)
+        kinds = _kinds(part_arguments(room)[inner] if inner else having)
+        is_text = isinstance(value, str) and (inner or not room) and not is_simple(kinds)
+        found[f"{outer}.{inner}" if inner else outer] = parse(value, kinds, name) if is_text else value
     return found
 
 
-def parse(text: str, argument: Argument, name: str = "") -> Any:
+def parse(text: str, kinds: tuple[Any, ...], name: str = "") -> Any:
     """Read a value as JSON or a Python literal if it looks so; ``400,200`` is a tuple, words stay words.
 
     Examples
     --------
-    >>> hidden = Argument("hidden", (tuple,), (512, 256), "")
-    >>> parse("400,200", hidden), parse("[400]", hidden), parse("400", hidden)
-    ((400, 200), (400,), (400,))
+    >>> whole = (tuple[int, ...],)
+    >>> parse("400,200", whole), parse("[400]", whole), parse("400", whole), parse("0.1,4", (tuple[float, ...],))
+    ((400, 200), (400,), (400,), (0.1, 4))
     """
     value: Any = text
     for read in (json.loads, ast.literal_eval):
@@ -113,12 +117,16 @@ def parse(text: str, argument: Argument, name: str = "") -> Any:
             continue
     if isinstance(value, list):
         value = tuple(value)
-    wants_tuple = tuple in argument.kinds
-    if wants_tuple and isinstance(value, int) and not isinstance(value, bool):
+    held = element(kinds)
+    if held is None or value is None:
+        return value
+    if _is_number(value, held):
         value = (value,)
-    if wants_tuple and value is not None and not _whole_numbers(value):
+    if not (isinstance(value, tuple) and all(_is_number(number, held) for number in value)):
+        wanted = "whole numbers" if held is int else "numbers"
+        example = "400,200" if held is int else "0.1,10"
         raise UsageError(
-            f"{_option(name or argument.name)} must be whole numbers with commas between, such as 400,200, got {text!r}"
+            f"{_option(name)} must be {wanted} with commas between, such as {example}, got {text!r}"
         )
     return value
 
@@ -127,8 +135,8 @@ def _option(name: str) -> str:
     return "--" + name.replace(_SEPARATOR, ".").replace("_", "-")
 
 
-def _whole_numbers(value: Any) -> bool:
-    return isinstance(value, tuple) and all(isinstance(n, int) and not isinstance(n, bool) for n in value)
+def _is_number(value: Any, kind: type) -> bool:
+    return isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
 
 
 def _help(having: dict[str, Argument]) -> str:

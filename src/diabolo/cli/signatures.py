@@ -59,7 +59,8 @@ class Argument:
     name : str
         Its name in Python.
     kinds : tuple of type
-        The types it may have, None and objects of the house left out; ``tuple`` for a tuple of any length.
+        The types it may have, None and objects of the house left out; ``tuple[int, ...]`` for whole numbers of any
+        number.
     default : object
         What it is when not given.
     help : str
@@ -177,8 +178,8 @@ def _kinds(module: str, annotation: ast.AST | None) -> Iterator[Any]:
             yield from _kinds(module, right)
         case ast.Subscript(value=ast.Name(id="Literal"), slice=words):
             yield Literal[ast.literal_eval(words)]
-        case ast.Subscript(value=ast.Name(id="tuple")):
-            yield tuple
+        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[ast.Name(id=element), *_])):
+            yield tuple.__class_getitem__((_SIMPLE[element], ...))
         case ast.Name(id=name) if name in _SIMPLE:
             yield _SIMPLE[name]
         case ast.Name(id=name):
@@ -213,6 +214,11 @@ def _plain(text: str) -> str:
     text = re.sub(r",? or (an object from :mod:`[^`]*`(, such as ``[^`]*``)?|any likelihood)", "", text)
     text = re.sub(r":\w+:`[~!]?([^`]*)`", r"\1", text)
     return re.sub(r'``"([^"`]*)"``', r"\1", text).replace("``", "")
+
+
+def element(kinds: tuple[Any, ...]) -> type | None:
+    """Return the type of what a tuple holds, if the value may be one."""
+    return next((typing.get_args(kind)[0] for kind in kinds if typing.get_origin(kind) is tuple), None)
 
 
 def is_simple(kinds: tuple[Any, ...]) -> bool:

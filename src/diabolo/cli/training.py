@@ -7,7 +7,8 @@ import platform
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from .errors import Diverged, Lost, Terminated
 from .models import NOT_OPTIONS, arguments_of, class_of, factories, models
 from .run import CONFIG, FILES, HISTORY, METRICS, MODEL
 from .source import Reading, Rows
+
+#: What a file holds as it is.
+_PLAIN = (str, bool, int, float, tuple, type(None))
 
 
 def effective(
@@ -46,9 +50,9 @@ def effective(
         if name in NOT_OPTIONS:
             continue
         value = options.get(name, getattr(estimator, name))
+        if is_recipe and name not in options and not isinstance(value, _PLAIN):  # the recipe makes it again
+            continue
         if argument.room and not isinstance(value, str | None):
-            if is_recipe and name not in options:  # the recipe makes it again
-                continue
             parts = factories(argument.room).items()
             value = next(part for part, factory in parts if class_of(factory) is type(value))
         whole[name] = "none" if value is None and argument.default is not None else value
@@ -150,6 +154,18 @@ def save(estimator: Any, folder: Path, configuration: dict[str, Any], seconds: f
     configuration["training"] = training
     write_json(folder / CONFIG, configuration)
     return folder
+
+
+@contextmanager
+def measuring(saved: str) -> Iterator[None]:
+    """Say where the model is, whatever ends the block, which comes after the training."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted while measuring; {saved}") from None
+    except Exception:
+        print(f"diabolo: measuring failed; {saved}", file=sys.stderr)
+        raise
 
 
 def measure(estimator: Any, folder: Path, rows: Rows) -> Any:

@@ -123,7 +123,9 @@ def _choose(path: Path, names: list[str], key: str | None) -> str:
         return key or "X"
     others = [name for name in names if name != "y"]
     if len(others) != 1:
-        raise ValueError(f"{path} holds the arrays {names} and none is called 'X'; choose one with key=")
+        raise ValueError(
+            f"{path} holds the arrays {names} and none is called 'X'; choose one with key= (--key)"
+        )
     return others[0]
 
 
@@ -139,7 +141,7 @@ def _unpack(path: Path, key: str, array: np.ndarray, width: int) -> np.ndarray:
 
 
 def _unreadable(path: Path, error: Exception) -> ValueError:
-    if "allow_pickle" in str(error) or "Object arrays" in str(error):
+    if any(said in str(error) for said in ("allow_pickle", "Object arrays", "Python objects")):
         return ValueError(
             f"{path} holds Python objects or is no NumPy file; diabolo never unpickles: save numbers only, "
             "numpy.save(file, array.astype(float))"

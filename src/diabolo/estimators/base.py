@@ -8,6 +8,7 @@ import os
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -66,6 +67,18 @@ from diabolo.training import (
 )
 from diabolo.training.loop import adam
 
+#: Arguments that make the model, where the others say how it is trained.
+_SHAPING = {
+    "channel_axis",
+    "corruption",
+    "input_shape",
+    "likelihood",
+    "n_components",
+    "network",
+    "posterior",
+    "prior",
+    "scale",
+}
 #: Steps of the optimiser for each value of ``effort``.
 EFFORTS = {"normal": 2000, "thorough": 20000}
 _CHECKS = 40
@@ -91,6 +104,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     """An encoder and a decoder behind scikit-learn's face; subclasses say which model and objective."""
 
     model_: LatentModel
+    _rate: float
+    _made_with: dict[str, str]
     #: Whether rows may be read in blocks, or are all needed at once.
     _streams: bool = True
     #: Shape of one row of X as it was given, which is flat where ``input_shape`` unfolds it.
@@ -167,6 +182,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """
         self._check_parameters()
         first = not hasattr(self, "model_")
+        if not first:
+            self._check_same_model()
         array = self._looked_at(self._check_rows(X, reset=first), going_on=not first)
         if first:
             self.seed_ = self._new_seed()
@@ -176,6 +193,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         x = self._table(array)
         rate = _CONSTANT_RATE if _is_auto(self.learning_rate) else self.learning_rate
         optimiser = getattr(self, "_optimiser", None) or adam(self.model_, rate)
+        if rate != self._rate:  # not what a divergence made of it
+            self._rate = rate
+            for group in optimiser.param_groups:
+                group["lr"] = rate
         n_steps = steps_per_epoch(len(x), self.batch_size)
         plan = Plan(n_steps, self.batch_size, rate, n_steps, constant_rate=True)
         objective = self._objective()
@@ -227,6 +248,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     ) -> Self:
         self._check_parameters()
         going_on = self.warm_start and hasattr(self, "model_")
+        if going_on:
+            self._check_same_model()
         seen = None
         given: np.ndarray | BatchSource
         if X_seen is None:
@@ -251,7 +274,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 self._check_support(valid, "X_val")
             else:
                 self._build(array, valid)
-            objective, outcome = self._train(array, valid, seen, checkpoints)
+            with nullcontext() if going_on else self._unfitted_on_error():
+                objective, outcome = self._train(array, valid, seen, checkpoints)
         outcome.optimiser = None
         self._record(outcome, objective, first=not going_on)
         self._after_fit(self._table(array))
@@ -283,6 +307,28 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             )
         return objective, outcome
 
+    def _shaping(self) -> dict[str, str]:
+        """Return the arguments that the model is made of, in words."""
+        return {name: repr(value) for name, value in self.get_params(deep=False).items() if name in _SHAPING}
+
+    def _check_same_model(self) -> None:
+        """Refuse to go on with a model that other arguments than the present ones made."""
+        for name, value in self._shaping().items():
+            if value != self._made_with[name]:
+                raise ValueError(
+                    f"training goes on with a model that was made with {name}={self._made_with[name]}, and {name} is now "
+                    f"{value}: set it back, or fit a new model (warm_start=False)."
+                )
+
+    @contextmanager
+    def _unfitted_on_error(self) -> Iterator[None]:
+        """Leave no model behind where its first training fails."""
+        try:
+            yield
+        except BaseException:
+            self.__dict__.pop("model_", None)
+            raise
+
     def _new_seed(self) -> int:
         return joined().first(lambda: int(check_random_state(self.random_state).randint(2**31 - 1)))
 
@@ -296,6 +342,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.n_iter_, self.n_steps_ = 0, 0
         self._optimiser = None
         self._minimised = None
+        self._rate = math.nan
+        self._made_with = self._shaping()
         network = self._network(array)
         self.event_shape_ = self.layout_.shape
         self._dtype = array.training_dtype if isinstance(array, Surveyed) else training_dtype(array)
@@ -468,7 +516,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         x = self._table(array)
         if valid is not None:
             x_valid = self._tensor(valid, self._dtype)
-            return x, x_valid, {**context}, {"seen": x_valid} if context else {}
+            return x, x_valid, {**context}, {}  # of which no noisy version is given: the corruption makes one
         if isinstance(x, Streamed):
             assert isinstance(array, Surveyed)
             held_out = self._tensor(array.kept, self._dtype) if len(array.kept) else None
@@ -494,6 +542,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.learning_rate_ = outcome.learning_rate
         if not _is_auto(self.learning_rate):
             self.choices_.pop("learning_rate", None)
+        self._note(outcome)
+
+    def _note(self, outcome: Outcome) -> None:
+        """Say among the choices what divergences did to the learning rate."""
         if outcome.retries:
             steps = ", ".join(map(str, outcome.retries))
             chosen = self.choices_.get("learning_rate", f"learning_rate={self.learning_rate_:g}")
@@ -595,6 +647,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _codes(self, array: np.ndarray, at: ModelAt) -> np.ndarray:
         model, dtype = at
         return self._blockwise(lambda x: model.encode(x).mean, self._rows(array, dtype))
+
+    def _codes_of(self, array: np.ndarray) -> np.ndarray:
+        """Return the codes of rows that have been checked."""
+        return self._codes(array, self._model_at(array.dtype))
 
     def _model_at(self, dtype: np.dtype) -> ModelAt:
         """Return the model in the precision that rows of any dtype ask for."""
@@ -724,6 +780,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._n_features_out = self.n_components_
         self._optimiser = None
         self._minimised = None
+        self._rate = math.nan
+        self._made_with = self._shaping()
         self.model_ = self._place(model, Sizes(self.layout_.event, self.n_components_))
         weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
         self.model_.load_state_dict(weights)
@@ -830,7 +888,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             raise ValueError(
                 f"{name} must be one observation of the shape {self.row_shape_}, got {array.shape}."
             )
-        return self.transform(array[None])
+        return self._codes_of(checked_block(self, array[None], name))
 
     def _tensor(self, array: np.ndarray, dtype: torch.dtype) -> Tensor:
         laid = self.layout_.to_model(array) if hasattr(self, "layout_") else array
@@ -908,7 +966,9 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _decode(self, codes: np.ndarray, at: ModelAt | None = None) -> np.ndarray:
         """Decode without rounding, in the model's layout; with the model in a precision that is known already."""
         model, dtype = at or self._model_for(codes.dtype)
-        return self._blockwise(model.predict, torch.as_tensor(codes, dtype=dtype))
+        return self._blockwise(
+            model.predict, torch.as_tensor(np.require(codes, requirements="W"), dtype=dtype)
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -244,10 +244,14 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
             if trial.stopped_ == "interrupted":
                 break
         restarts = compared([trial.restarts_[0] for trial in trials], [trial.labels_ for trial in trials])
-        best = trials[int(np.argmax([restart.score for restart in restarts]))]
+        whole = [i for i, trial in enumerate(trials) if trial.stopped_ != "interrupted"] or [0]
+        best = trials[max(whole, key=lambda i: restarts[i].score)]
         own = self.get_params(deep=False)
+        for name in set(vars(self)) - set(own):
+            delattr(self, name)  # of a fit before
         self.__dict__.update({name: value for name, value in vars(best).items() if name not in own})
         self.restarts_ = restarts
+        self.stopped_ = trials[-1].stopped_ if trials[-1].stopped_ == "interrupted" else self.stopped_
         return self
 
     @property
@@ -285,12 +289,16 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
             if checkpoints is not None:
                 checkpoints.claim(run)
             self._build(array)
-            x, objective, outcome = self._first_stage(array, checkpoints)
+            with self._unfitted_on_error():
+                x, objective, outcome = self._first_stage(array, checkpoints)
         if outcome.stopped == "budget":
-            with checkpoints_in(second, every) as checkpoints:
+            before = outcome
+            with checkpoints_in(second, every) as checkpoints, self._unfitted_on_error():
                 if checkpoints is not None:
                     checkpoints.claim(run)
                 outcome = self._second_stage(objective, x, checkpoints)
+            outcome.retries = [*before.retries, *(before.n_steps + step for step in outcome.retries)]
+            self._note(outcome)
         self._after_fit(x)
         self._judge(objective, x, outcome)
         self.labels_ = self.predict(X)

@@ -57,6 +57,7 @@ def _checked_array(estimator: Any, X: Any, *, reset: bool, name: str) -> np.ndar
         )
         if reset:
             estimator.n_features_in_ = math.prod(array.shape[1:])
+            estimator.__dict__.pop("feature_names_in_", None)
     return _real(array, name)
 
 
@@ -91,7 +92,7 @@ def checked_block(estimator: Any, block: np.ndarray, name: str) -> np.ndarray:
 def _real(array: np.ndarray, name: str) -> np.ndarray:
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} must hold real numbers, got the dtype {array.dtype}.")
-    return array.astype(usual_dtype(array.dtype), copy=False)
+    return array.astype(usual_dtype(array.dtype).newbyteorder("="), copy=False)
 
 
 def from_torch(X: Any, name: str) -> Any:

@@ -26,7 +26,7 @@ from diabolo.networks import Network
 from diabolo.objectives import ELBO
 from diabolo.objectives.clustering import codes_of
 from diabolo.priors import LearnedMixture
-from diabolo.training import Checkpoints, Outcome, Rows, progress_bar, seeded, train
+from diabolo.training import Checkpoints, Outcome, Rows, Subset, progress_bar, seeded, train
 from diabolo.training.loop import adam
 
 #: Weight of the rate in the first stage: next to an auto-encoder, but its codes keep a scale.
@@ -136,13 +136,16 @@ class MixtureVAE(ClusterMixin, VAE):
         seen: np.ndarray | None,
         checkpoints: Checkpoints | None,
     ) -> tuple[Objective, Outcome]:
-        x = self._table(array)
-        assert isinstance(x, Tensor)  # nothing is streamed
-        objective, outcome = self._first_stage(x)
-        if outcome.stopped != "budget":
-            return objective, outcome
+        x = self._hold_out(array, valid, {})[0]
+        assert isinstance(x, Tensor | Subset)  # nothing is streamed
+        x = x[torch.arange(len(x))]
+        objective, first = self._first_stage(x)
+        if first.stopped != "budget":
+            return objective, first
         self.model_.prior.fit(codes_of(self.model_, x))
-        return super()._train(array, valid, seen, checkpoints)
+        objective, outcome = super()._train(array, valid, seen, checkpoints)
+        outcome.retries = [*first.retries, *(first.n_steps + step for step in outcome.retries)]
+        return objective, outcome
 
     def _first_stage(self, x: Tensor) -> tuple[Objective, Outcome]:
         """Train all but the prior; as short as the second stage, and done again where a broken run goes on."""

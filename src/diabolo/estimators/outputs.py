@@ -20,7 +20,7 @@ def delivered(
     Raises
     ------
     ValueError
-        If ``out`` is no name of a .npy file.
+        If ``out`` is no name of a .npy file, or the blocks hold another number of rows.
     OSError
         If it cannot be written; what was there before is unharmed.
 
@@ -29,14 +29,26 @@ def delivered(
     >>> delivered(iter([np.zeros((2, 1)), np.ones((1, 1))]), 3).ravel()
     array([0., 0., 1.])
     """
-    if out is not None and Path(out).suffix.lower() != ".npy":
-        raise ValueError(f"out must be the name of a .npy file, got {os.fspath(out)!r}.")
-    first = next(blocks)
+    if out is not None and (not isinstance(out, str | os.PathLike) or Path(out).suffix.lower() != ".npy"):
+        raise ValueError(f"out must be the name of a .npy file, got {out!r}.")
+    first = next(blocks, None)
+    if first is None:
+        raise _changed(n_rows, 0)
     shape = (n_rows, *first.shape[1:])
     if out is not None:
         return np.load(write_npy(out, shape, first.dtype, chain([first], blocks)), mmap_mode="r")
     result, end = np.empty(shape, first.dtype), 0
     for block in chain([first], blocks):
         start, end = end, end + len(block)
+        if end > n_rows:
+            break
         result[start:end] = block
+    if end != n_rows:
+        raise _changed(n_rows, end)
     return result
+
+
+def _changed(n_rows: int, found: int) -> ValueError:
+    return ValueError(
+        f"X must give the same rows each time, but it had {n_rows} rows and now has {found if found < n_rows else 'more'}."
+    )

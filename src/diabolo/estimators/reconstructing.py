@@ -51,7 +51,7 @@ class ReconstructingEstimator(GeneratingEstimator):
         """Return minus the mean squared error of the reconstructions per value, in units of X squared."""
         check_is_fitted(self)
         array = self._check_X(X, reset=False)
-        return -float(self._squared_errors(array, self._decode(self.transform(array))).mean())
+        return -float(self._squared_errors(array, self._decode(self._codes_of(array))).mean())
 
     def evaluate(self, X: ArrayLike) -> ReconstructionRecord:
         """Measure the reconstructions of some rows.
@@ -90,7 +90,7 @@ class ReconstructingEstimator(GeneratingEstimator):
         return Diagnosis(len(codes), self.n_components_, constant, continuity)
 
     def _measurements(self, array: np.ndarray) -> dict[str, Any]:
-        codes = self.transform(array)
+        codes = self._codes_of(array)
         squares = self._squared_errors(array, self._decode(codes))
         variance = array.reshape(len(array), -1).var(0, dtype=np.float64).mean()
         return {

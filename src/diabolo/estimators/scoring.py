@@ -96,11 +96,18 @@ class ScoringEstimator(GeneratingEstimator):
         """
         check_is_fitted(self)
         positive_integer("n_draws", n_draws)
-        array = self._check_X(X, reset=False)
+        estimate = self._estimated(self._check_X(X, reset=False), n_draws, latent)
+        text = estimate.warning()
+        if text:
+            warnings.warn(text, UserWarning, stacklevel=2)
+        return estimate
+
+    def _estimated(self, array: np.ndarray, n_draws: int, latent: Latent = "prior") -> LikelihoodEstimate:
+        """Return the estimate for rows whose shape has been checked."""
         self._check_support(array, "X")
         model, dtype = self._model_for(array.dtype)
         with seeded(self.seed_):  # for a p(z) that is estimated itself
-            estimate = importance_estimate(
+            return importance_estimate(
                 model,
                 self._tensor(array, dtype),
                 n_draws,
@@ -108,10 +115,6 @@ class ScoringEstimator(GeneratingEstimator):
                 seed=self.seed_,
                 prior=self._latent(model, latent),
             )
-        text = estimate.warning()
-        if text:
-            warnings.warn(text, UserWarning, stacklevel=2)
-        return estimate
 
     def score_samples(self, X: ArrayLike, n_draws: int = 500, *, latent: Latent = "prior") -> np.ndarray:
         """Return an importance-weighted estimate of log p(x) of each row, in nats, in the units of X.
@@ -140,9 +143,8 @@ class ScoringEstimator(GeneratingEstimator):
             return np.concatenate(
                 [self.score_samples(b, n_draws, latent=latent) for b in source.blocks() if len(b)]
             )
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*Pareto")
-            estimate = self.estimate_likelihood(X, n_draws, latent=latent)
+        positive_integer("n_draws", n_draws)
+        estimate = self._estimated(self._check_X(X, reset=False), n_draws, latent)
         return estimate.log_likelihood.double().cpu().numpy()
 
     def bits_per_dimension(self, X: ArrayLike, n_draws: int = 500, *, bin_width: float = 1.0) -> float:
@@ -168,6 +170,7 @@ class ScoringEstimator(GeneratingEstimator):
             For the cross-entropy of grey values, which is no density.
         """
         check_is_fitted(self)
+        positive_integer("n_draws", n_draws)
         array = self._check_X(X, reset=False)
         n_values = math.prod(self.layout_.event)
         if not self.model_.likelihood.is_density(array):
@@ -176,11 +179,11 @@ class ScoringEstimator(GeneratingEstimator):
                 "use likelihood='continuous_bernoulli' or 'gaussian', or binary rows."
             )
         if self.model_.likelihood.is_discrete:
-            return bits_per_dimension(float(self.score_samples(array, n_draws).mean()), n_values)
+            return bits_per_dimension(self._estimated(array, n_draws).mean, n_values)
         inside = self.model_.likelihood.in_unit_interval
         noisy = dequantise(array, self.seed_, bin_width, in_unit_interval=inside)
         bin_width = bin_width / (1 + bin_width) if inside else bin_width
-        log_likelihood = float(self.score_samples(noisy, n_draws).mean())
+        log_likelihood = self._estimated(noisy, n_draws).mean
         return bits_per_dimension(log_likelihood, n_values, bin_width=bin_width)
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
@@ -206,10 +209,9 @@ class ScoringEstimator(GeneratingEstimator):
             active units, errors, and what the codes cost as a compressor.
         """
         check_is_fitted(self)
+        positive_integer("n_draws", n_draws)
         array = self._check_X(X, reset=False)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*Pareto")
-            estimate = self.estimate_likelihood(array, n_draws, latent=latent)
+        estimate = self._estimated(array, n_draws, latent)
         model, dtype = self._model_for(array.dtype)
         q = self._posterior(model, self._tensor(array, dtype))
         p = self._latent(model, latent)

@@ -111,7 +111,8 @@ class DatasetSource(BatchSource):
 
     def __init__(self, dataset: Any, name: str = "X") -> None:
         self.dataset, self.name = dataset, name
-        first = row(dataset[0], name)
+        with seeded(0):
+            first = row(dataset[0], name)
         self.shape, self.dtype = (len(dataset), *first.shape), first.dtype
         self.bounds = even_bounds(self.shape, self.dtype)
 

@@ -44,7 +44,7 @@ class Comparison:
         if graph.dtype.kind == "f":
             dtype = str(graph.precision).removeprefix("torch.")
         rows = rows.astype(dtype)
-        codes = estimator.transform(rows)
+        codes = estimator._codes_of(rows)
         self.codes = codes
         self.rows = codes if graph.what == "decoder" else rows
         self.want = self._expected(rows, codes)
@@ -96,8 +96,11 @@ class Comparison:
     def _expected(self, rows: np.ndarray, codes: np.ndarray) -> list[np.ndarray]:
         estimator, graph = self.estimator, self.graph
         if graph.what == "encoder":
+            if len(graph.outputs) == 1:
+                return [codes]
             wide: Any = estimator
-            return [codes, wide.encode(rows).scale] if len(graph.outputs) > 1 else [codes]
+            model, at = wide._model_for(rows.dtype)
+            return [codes, wide._posterior(model, wide._tensor(rows, at)).variance.sqrt().numpy(force=True)]
         decoded = estimator.layout_.from_model(estimator._decode(codes)).astype(np.float64)
         if graph.dtype.kind in "iu":
             limits = np.iinfo(graph.dtype)

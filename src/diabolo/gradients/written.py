@@ -15,7 +15,6 @@ from diabolo.models import LatentModel
 from diabolo.objectives import ELBO, Reconstruction
 from diabolo.objectives.base import weight_at
 from diabolo.posteriors import Deterministic, DiagonalGaussian
-from diabolo.posteriors.base import LOG_SCALE_LIMIT
 from diabolo.priors import StandardNormal
 
 
@@ -103,7 +102,7 @@ class WrittenGradient:
             self._quantities = {"distortion": distortion.item()}
             return self._quantities["distortion"]
         mean, free = parameters.chunk(2, dim=-1)
-        log_scale = free.clamp(-LOG_SCALE_LIMIT, LOG_SCALE_LIMIT)
+        log_scale = free.clamp(*model.posterior.limits)
         scale = log_scale.exp()
         distortion, gradient = self.distortion(self.decoder.forward(torch.addcmul(mean, scale, noise)), rows)
         excess = scale.square().sub_(1)

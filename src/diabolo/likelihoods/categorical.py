@@ -13,6 +13,9 @@ from torch.distributions import Distribution, Independent
 from diabolo.contracts import Sizes, Statistics
 from diabolo.likelihoods.base import Likelihood, refuse_where
 
+#: Categories of more than this are asked for by number, unless there are as many rows.
+_MOST_UNASKED = 256
+
 
 class Categorical(Likelihood):
     """p(x = k|z) = softmax(g(z))_k for values that are categories 0, 1, ..., n_categories - 1.
@@ -41,7 +44,14 @@ class Categorical(Likelihood):
     def resolve(self, statistics: Statistics) -> Categorical:
         """Return the likelihood with the number of categories of the data."""
         self._check_number_of_categories()
-        return Categorical(self.n_categories or max(2, int(statistics.high.max()) + 1))
+        found = int(statistics.high.max()) + 1
+        if self.n_categories is None and found > max(_MOST_UNASKED, statistics.n_rows):
+            raise ValueError(
+                f"likelihood='categorical' found {found} categories (0 to {found - 1}) in {statistics.n_rows} rows, which "
+                "is one output for each and every value: leave columns such as identifiers out, encode the others as "
+                "0, 1, 2, ... (scikit-learn's OrdinalEncoder), or give Categorical(n_categories)."
+            )
+        return Categorical(self.n_categories or max(2, found))
 
     def build(self, sizes: Sizes, **shapes: Any) -> Self:
         """Check the number of categories."""

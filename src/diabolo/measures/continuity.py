@@ -289,7 +289,8 @@ def _codes(codes: Any, name: str) -> Tensor:
 def _check(n_codes: int, n_paths: int, n_points: int, path: str, quantile: float) -> None:
     if n_codes < _FEWEST_CODES:
         raise ValueError(
-            f"the density of codes needs at least {_FEWEST_CODES} codes, got {n_codes}: give more rows."
+            f"the density of codes needs at least {_FEWEST_CODES} codes, got {n_codes}: give more rows, also "
+            "those that training has seen."
         )
     if path not in _PATHS:
         raise ValueError(f"path must be 'straight' or 'spherical', got {path!r}.")

@@ -55,6 +55,7 @@ class FolderLock:
     def release(self) -> None:
         """Give the folder free."""
         if self._descriptor is not None:
+            _unlock(self._descriptor)  # a process that was forked meanwhile has it open too
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -79,3 +80,10 @@ def _lock(descriptor: int) -> None:
         import fcntl
 
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _unlock(descriptor: int) -> None:
+    if sys.platform != "win32":  # where closing does it, and nothing is forked
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -341,6 +341,7 @@ class _Run:
             return False
         self.outcome.stopped = "diverged"
         if not self.proved:
+            self._go_back()  # to where the training began
             tried = f", also at 1/{1 / _LOWER ** len(self.outcome.retries):g} of the rate" * bool(
                 self.outcome.retries
             )

@@ -27,7 +27,9 @@ def seeded(seed: int) -> Iterator[None]:
     """
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices=list(devices)):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
+        if torch.cuda.is_initialized():  # else it would be seeded once it is, which nothing puts back
+            torch.cuda.manual_seed_all(seed)
         yield
 
 
