@@ -22,6 +22,7 @@ from diabolo.objectives import (
     ImportanceWeighted,
     TotalCorrelation,
 )
+from diabolo.posteriors import DiagonalGaussian
 from diabolo.priors import VampPrior
 
 
@@ -120,9 +121,8 @@ def iwae(n_components: int = 50, **settings: Any) -> VAE:
 def vampprior_vae(n_components: int = 40, **settings: Any) -> VAE:
     """Tomczak & Welling 2018, one layer: gated units, 500 pseudo-inputs, a warm-up of beta; values in [0, 1]."""
     parts = {"network": MLP((300, 300), activation="gated"), "likelihood": Bernoulli(binarise=True)}
-    return VAE(
-        n_components, **{**parts, "prior": VampPrior(500), "beta": schedules.Linear(share=0.25), **settings}
-    )
+    latent = {"posterior": DiagonalGaussian(scale_range=(0.05, 2.718)), "prior": VampPrior(500)}
+    return VAE(n_components, **{**parts, **latent, "beta": schedules.Linear(share=0.25), **settings})
 
 
 def multi_rate_vae(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
+from diabolo import AutoEncoder
 from diabolo.measures import compression_curve
 from diabolo.measures.compression import entropy_bits
 
@@ -37,6 +38,25 @@ def test_a_rotation_of_pca_costs_what_pca_costs():
     z = RNG.normal(size=(5000, 3))
     curve = compression_curve(z, z, lambda codes: codes, max_rows=5000)
     np.testing.assert_allclose(curve.mse[2:], curve.pca_mse[2:], rtol=0.1)
+
+
+def test_columns_of_their_own_scale_count_alike():
+    """As if the rows had been divided by it, for the model and for PCA."""
+    x, unit = RNG.normal(size=(500, 3)), np.array([1e3, 1.0, 1e-3])
+    plain = compression_curve(x, x[:, :2], lambda z: np.c_[z, 0 * z[:, 0]])
+    scaled = compression_curve(x * unit, x[:, :2], lambda z: np.c_[z, 0 * z[:, 0]] * unit, scale=unit)
+    assert (plain.by_column, scaled.by_column) == (False, True)
+    np.testing.assert_allclose(scaled.mse, plain.mse)
+    np.testing.assert_allclose(scaled.pca_mse, plain.pca_mse)
+
+
+def test_a_fit_of_columns_is_compared_in_their_scales():
+    x = RNG.normal(size=(200, 4)) * [1e3, 1, 1, 1]
+    ae = AutoEncoder(2, network="linear", scale="column", max_epochs=60, random_state=0).fit(x)
+    curve = ae.evaluate(x).compression
+    assert curve.by_column
+    assert 0 < min(curve.pca_mse) < max(curve.mse) < 1.5
+    assert "each column in units of its scale" in str(ae.evaluate(x))
 
 
 def test_one_row_has_no_pca_and_no_warning(recwarn):

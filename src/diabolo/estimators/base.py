@@ -958,7 +958,9 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return device
 
     def _compression(self, x: np.ndarray, codes: np.ndarray) -> CompressionCurve:
-        return compression_curve(self.layout_.to_model(x), codes, self._decode)
+        unit = self.model_.unit.numpy(force=True)
+        scale = unit if np.ptp(unit) > 0 else None
+        return compression_curve(self.layout_.to_model(x), codes, self._decode, scale=scale)
 
     def _squared_errors(self, x: np.ndarray, decoded: np.ndarray) -> np.ndarray:
         return np.square(decoded.astype(np.float64) - self.layout_.to_model(x)).reshape(len(x), -1)

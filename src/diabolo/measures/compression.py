@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,24 +23,34 @@ class CompressionCurve:
         Sum over dimensions of the entropy of the cell numbers, measured on the same rows with
         Miller and Madow's correction: what an ideal entropy coder of independent dimensions needs.
     mse : tuple of float
-        Squared error per value of what is decoded from the cells' centres, in units of X squared.
+        Squared error per value of what is decoded from the cells' centres, in units of X squared; with ``by_column`` each
+        column in units of its own scale.
     pca_mse : tuple of float
         The same for PCA with as many components at equal bits; PCA is fitted on the very rows
         that are measured, which favours it. NaN beyond the bits that PCA's curve covers, and for a single row.
+    by_column : bool
+        Whether each column counts in units of its scale, for model and PCA alike.
     """
 
     step: tuple[float, ...]
     bits_per_row: tuple[float, ...]
     mse: tuple[float, ...]
     pca_mse: tuple[float, ...]
+    by_column: bool = False
 
-    def as_dict(self) -> dict[str, list[float]]:
-        """Return the columns as lists."""
-        return {name: list(getattr(self, name)) for name in ("step", "bits_per_row", "mse", "pca_mse")}
+    def as_dict(self) -> dict[str, Any]:
+        """Return the columns as lists, and ``by_column``."""
+        columns = {name: list(getattr(self, name)) for name in ("step", "bits_per_row", "mse", "pca_mse")}
+        return {**columns, "by_column": self.by_column}
 
 
 def compression_curve(
-    x: np.ndarray, codes: np.ndarray, decode: Callable[[np.ndarray], np.ndarray], *, max_rows: int = 2000
+    x: np.ndarray,
+    codes: np.ndarray,
+    decode: Callable[[np.ndarray], np.ndarray],
+    *,
+    scale: np.ndarray | None = None,
+    max_rows: int = 2000,
 ) -> CompressionCurve:
     """Quantise codes uniformly, with one step for all dimensions, and measure bits and error.
 
@@ -51,18 +62,26 @@ def compression_curve(
         Their codes.
     decode : callable
         From codes to reconstructions of the shape of x.
+    scale : array of the shape of one row, optional
+        The scale of each column, where the model gave each its own: errors are in units of it, of which the largest
+        column would make all of them otherwise.
     """
+    unit = np.ones(()) if scale is None else np.asarray(scale, np.float64).reshape(-1)
     rows = np.unique(np.linspace(0, len(x) - 1, min(len(x), max_rows)).astype(int))
-    x, codes = x[rows].reshape(len(rows), -1).astype(np.float64), codes[rows].astype(np.float64)
+    x, codes = x[rows].reshape(len(rows), -1).astype(np.float64) / unit, codes[rows].astype(np.float64)
     steps = _STEPS * (_spread(codes) or 1.0)
-    bits, errors = _curve(x, codes, lambda z: decode(z).reshape(len(x), -1), steps)
+    bits, errors = _curve(x, codes, lambda z: decode(z).reshape(len(x), -1) / unit, steps)
     pca = np.full(len(steps), np.nan)
     if len(x) > 1:
         pca_bits, pca_errors = _pca_curve(x, codes.shape[1])
         order = np.argsort(pca_bits)
         pca = np.interp(bits, pca_bits[order], pca_errors[order], left=np.nan, right=np.nan)
     return CompressionCurve(
-        tuple(steps.tolist()), tuple(bits.tolist()), tuple(errors.tolist()), tuple(pca.tolist())
+        tuple(steps.tolist()),
+        tuple(bits.tolist()),
+        tuple(errors.tolist()),
+        tuple(pca.tolist()),
+        scale is not None,
     )
 
 

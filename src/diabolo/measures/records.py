@@ -185,8 +185,9 @@ def _compression_lines(curve: CompressionCurve) -> list[tuple[str, str]]:
     def number(value: float) -> str:
         return "-" if math.isnan(value) else f"{value:.4g}"
 
+    error = "mse" if not curve.by_column else "mse, each column in units of its scale"
     return [
         ("bits per row", "  ".join(f"{b:>8.1f}" for b in curve.bits_per_row)),
-        ("  mse", "  ".join(f"{number(e):>8}" for e in curve.mse)),
+        (f"  {error}", "  ".join(f"{number(e):>8}" for e in curve.mse)),
         ("  PCA's mse", "  ".join(f"{number(e):>8}" for e in curve.pca_mse)),
     ]

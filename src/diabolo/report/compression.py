@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,10 +25,11 @@ def plot_compression(curve: Any) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    columns: Mapping[str, Sequence[float]] = curve if isinstance(curve, Mapping) else curve.as_dict()
+    columns: Mapping[str, Any] = curve if isinstance(curve, Mapping) else curve.as_dict()
     bits, mse, pca = (np.asarray(columns[name], dtype=float) for name in ("bits_per_row", "mse", "pca_mse"))
     figure = new_figure(2.9)
-    axes = tidy(figure.subplots(), "bits per row", "squared error per value, units of X²")
+    unit = "each column in units of its scale" if columns.get("by_column") else "units of X²"
+    axes = tidy(figure.subplots(), "bits per row", f"squared error per value, {unit}")
     known = np.isfinite(pca)
     if known.any():
         axes.plot(bits[known], pca[known], "s", color=MUTED, linestyle=(0, (4, 2)), markersize=4, label="PCA")
