@@ -52,10 +52,10 @@ def test_columns_of_their_own_scale_count_alike():
 
 def test_a_fit_of_columns_is_compared_in_their_scales():
     x = RNG.normal(size=(200, 4)) * [1e3, 1, 1, 1]
-    ae = AutoEncoder(2, network="linear", scale="column", max_epochs=60, random_state=0).fit(x)
+    ae = AutoEncoder(2, network="linear", scale="column", max_epochs=1000, random_state=0).fit(x)
     curve = ae.evaluate(x).compression
     assert curve.by_column
-    assert 0 < min(curve.pca_mse) < max(curve.mse) < 1.5
+    assert 0 < min(curve.pca_mse) < max(curve.mse) < 1
     assert "each column in units of its scale" in str(ae.evaluate(x))
 
 
