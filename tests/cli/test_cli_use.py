@@ -138,6 +138,7 @@ def test_a_density_fitted_afterwards_samples_and_scores(typed, places, tmp_path)
 
 
 def test_diagnose_says_what_the_estimator_says(typed, places):
+    np.save(places / "few.npy", images(places)[:40])
     found = diabolo.load(places / "vae/model.diabolo").diagnose(images(places))
     said = typed("diagnose", places / "vae", places / "images.npy")
     assert said.out.startswith("measured on all 120 rows of images\n  120 rows, 3 components\n")
@@ -145,7 +146,14 @@ def test_diagnose_says_what_the_estimator_says(typed, places):
     assert facts["surgery"]["mutual_information"] == found.surgery.mutual_information
     assert facts["findings"] == list(found.findings)
     assert "effective_beta" not in typed("diagnose", places / "ae", places / "images.npy", "--json").json()
-    assert "at least 50 codes, got 12" in typed("diagnose", places / "vae").err  # it held out 12
+    said = typed("diagnose", places / "vae")
+    assert said.out.startswith(
+        "measured on all 120 rows, those of the training too, since 12 were held out\n"
+    )
+    assert (
+        "at least 50 codes, got 40: give more rows"
+        in typed("diagnose", places / "vae", places / "few.npy").err
+    )
 
 
 def test_interpolate(typed, places, tmp_path):

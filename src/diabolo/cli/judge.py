@@ -24,6 +24,10 @@ MaybeInput = Annotated[
 ]
 
 
+#: Rows below which the density of codes, and so holes in it, cannot be told.
+_FEWEST_TO_DIAGNOSE = 50
+
+
 def evaluate(
     run: RunName,
     source: MaybeInput = None,
@@ -65,7 +69,7 @@ def diagnose(
     """Say what the latent space of a model holds."""
     opened = open_run(run)
     estimator = opened.load(beta, aggregate=True)
-    rows = _to_measure(opened, estimator, source, reading)
+    rows = _to_measure(opened, estimator, source, reading, least=_FEWEST_TO_DIAGNOSE)
     found = estimator.diagnose(rows.X, path=path)
     text = f"measured on {rows.said}\n{indented(str(found))}"
     show.result(text, {"rows": rows.said, **found.as_dict()}, brief="\n".join(found.findings))
@@ -150,10 +154,18 @@ class _Measured(NamedTuple):
     said: str
 
 
-def _to_measure(opened: Run, estimator: Any, source: str | None, reading: Reading) -> _Measured:
-    """Return the rows of a source, or those that the run held out."""
+def _to_measure(
+    opened: Run, estimator: Any, source: str | None, reading: Reading, *, least: int = 0
+) -> _Measured:
+    """Return the rows of a source, or those that the run held out; all of its rows, where that is too few."""
     if source is None:
         own = opened.own_rows()
+        if len(own.test) < least and own.test_noisy is None:
+            import numpy as np
+
+            n_rows = len(own.train) + len(own.test)
+            said = f"all {n_rows} rows, those of the training too, since {len(own.test)} were held out"
+            return _Measured(np.concatenate([own.train, own.test]), None, said)
         return _Measured(own.test, own.test_noisy, own.said)
     data = opened.rows(source, reading, estimator.row_shape_)
     return _Measured(data.X, None, f"all {len(data.X)} rows of {data.name}")
