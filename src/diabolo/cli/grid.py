@@ -49,7 +49,7 @@ def check_grid(betas: list[float], estimator: Any) -> None:
     if not hasattr(estimator, "beta_range"):
         if "beta" not in estimator.get_params(deep=False):
             raise UsageError(
-                f"--model must be one with a rate to weigh, such as vae, got {type(estimator).__name__}"
+                f"--model must be one with a rate to weigh, got {type(estimator).__name__}: use --model vae"
             )
         check_sweepable(estimator)
 

@@ -60,6 +60,11 @@ class Clustered(Model):
         return self.model.has_density
 
     @property
+    def unit(self) -> Tensor:
+        """The scale of each value that the encoder reads."""
+        return self.model.unit
+
+    @property
     def likelihood(self) -> Any:
         """The likelihood of the model."""
         return self.model.likelihood
