@@ -56,6 +56,12 @@ def test_a_word_or_a_number_where_one_model_takes_both(grey, typed):
     assert "learning_rate must be" in said.err
 
 
+def test_the_few_rows_of_a_clustering_count_once(grey, typed, tmp_path):
+    words = ("--model", "mixture_vae", *QUICK["cluster"], "--no-report", "--quiet")
+    assert typed("cluster", grey, "--out", tmp_path / "few", *words).code == 0
+    assert "at least 50 codes, got 40" in typed("diagnose", tmp_path / "few").err
+
+
 def test_the_beta_of_a_run_is_no_grid(places, typed, tmp_path):
     said = typed(
         "sweep", "--config", places / "vae", "--out", tmp_path / "sweep", "--max-epochs", "1", "--json"

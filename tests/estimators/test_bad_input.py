@@ -531,6 +531,8 @@ def test_a_training_that_cannot_begin_leaves_what_was_there():
         new.fit(X)
     with pytest.raises(NotFittedError):
         new.transform(X)
+    with pytest.raises(FloatingPointError):
+        vae(learning_rate=1e30, batch_size=4).partial_fit(X)
 
 
 @pytest.mark.parametrize(

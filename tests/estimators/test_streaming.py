@@ -175,6 +175,17 @@ def test_rows_that_change_in_number_give_no_codes(size, out, tmp_path):
         delivered(given, 5, out and tmp_path / out)
 
 
+@pytest.mark.parametrize(("given", "now"), [(2, "2"), (9, "more")])
+def test_blocks_that_change_in_number_are_refused(given, now):
+    class Other(Counted):
+        def blocks(self):
+            return (self.block(i % 8) for i in range(given))
+
+    source = Other(np.zeros((400, 3)))
+    with pytest.raises(ValueError, match=f"had 8 blocks and now has {now}: correct the Other"):
+        Surveyed(source, lambda block: block, keep=np.empty(0, np.int64))
+
+
 # -- fitting -----------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from .codes import Beta, Latent, RunName
 from .errors import UsageError
 from .run import REPORT, Run, open_run
 from .show import Show, aligned
-from .source import Reading
+from .source import Reading, in_blocks
 from .summary import chosen, indented, n_parameters
 
 MaybeInput = Annotated[
@@ -22,10 +22,6 @@ MaybeInput = Annotated[
         name="INPUT", help="Rows: a file, a folder, or a data set's name; else those that the run held out."
     ),
 ]
-
-
-#: Rows below which the density of codes, and so holes in it, cannot be told.
-_FEWEST_TO_DIAGNOSE = 50
 
 
 def evaluate(
@@ -67,9 +63,11 @@ def diagnose(
     show: Show = Show(),  # noqa: B008 - frozen
 ) -> None:
     """Say what the latent space of a model holds."""
+    from diabolo.measures.continuity import FEWEST_CODES
+
     opened = open_run(run)
     estimator = opened.load(beta, aggregate=True)
-    rows = _to_measure(opened, estimator, source, reading, least=_FEWEST_TO_DIAGNOSE)
+    rows = _to_measure(opened, estimator, source, reading, least=FEWEST_CODES)
     found = estimator.diagnose(rows.X, path=path)
     text = f"measured on {rows.said}\n{indented(str(found))}"
     show.result(text, {"rows": rows.said, **found.as_dict()}, brief="\n".join(found.findings))
@@ -160,12 +158,10 @@ def _to_measure(
     """Return the rows of a source, or those that the run held out; all of its rows, where that is too few."""
     if source is None:
         own = opened.own_rows()
-        if len(own.test) < least and own.test_noisy is None:
-            import numpy as np
-
-            n_rows = len(own.train) + len(own.test)
-            said = f"all {n_rows} rows, those of the training too, since {len(own.test)} were held out"
-            return _Measured(np.concatenate([own.train, own.test]), None, said)
+        n_rows, n_held_out = len(own.data.X), len(own.test)
+        if n_held_out < min(least, n_rows) and own.test_noisy is None and not in_blocks(own.data.X):
+            said = f"all {n_rows} rows, those of the training too, since {n_held_out} were held out"
+            return _Measured(own.data.X, None, said)
         return _Measured(own.test, own.test_noisy, own.said)
     data = opened.rows(source, reading, estimator.row_shape_)
     return _Measured(data.X, None, f"all {len(data.X)} rows of {data.name}")

@@ -11,6 +11,7 @@ import ast
 import functools
 import inspect
 import re
+import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -178,8 +179,8 @@ def _kinds(module: str, annotation: ast.AST | None) -> Iterator[Any]:
             yield from _kinds(module, right)
         case ast.Subscript(value=ast.Name(id="Literal"), slice=words):
             yield Literal[ast.literal_eval(words)]
-        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[ast.Name(id=element), *_])):
-            yield tuple.__class_getitem__((_SIMPLE[element], ...))
+        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[ast.Name(id=held), *_])):
+            yield types.GenericAlias(tuple, (_SIMPLE[held], ...))
         case ast.Name(id=name) if name in _SIMPLE:
             yield _SIMPLE[name]
         case ast.Name(id=name):

@@ -69,6 +69,7 @@ from diabolo.training.loop import adam
 
 #: Arguments that make the model, where the others say how it is trained.
 _SHAPING = {
+    "beta_range",
     "channel_axis",
     "corruption",
     "input_shape",
@@ -204,7 +205,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             objective = self._minimised
         with seeded(self.seed_ + self.n_steps_ + 1):
             gradient = written_gradient(self.model_, objective)
-            outcome = train(self.model_, objective, x, plan=plan, optimiser=optimiser, gradient=gradient)
+            with self._unfitted_on_error() if first else nullcontext():
+                outcome = train(self.model_, objective, x, plan=plan, optimiser=optimiser, gradient=gradient)
         self._optimiser, self._minimised = outcome.optimiser, objective
         self._record(outcome, objective, first=False)
         self._after_fit(x)

@@ -251,7 +251,8 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
             delattr(self, name)  # of a fit before
         self.__dict__.update({name: value for name, value in vars(best).items() if name not in own})
         self.restarts_ = restarts
-        self.stopped_ = trials[-1].stopped_ if trials[-1].stopped_ == "interrupted" else self.stopped_
+        if trials[-1].stopped_ == "interrupted":
+            self.stopped_ = "interrupted"
         return self
 
     @property

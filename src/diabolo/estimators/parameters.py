@@ -38,7 +38,7 @@ COMMON = """network : str or Network
         Checks (one every 40th of the training) without improvement before it stops, counted once the
         learning rate has risen (after .15 of the training).
     warm_start : bool
-        Let ``fit`` go on from the weights of the fit before.
+        Let ``fit`` go on from the weights of the fit before; arguments that make another model are refused then.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ...
     random_state : int, RandomState or None

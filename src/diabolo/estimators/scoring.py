@@ -95,7 +95,6 @@ class ScoringEstimator(GeneratingEstimator):
             Names the rows whose weights may have no finite variance.
         """
         check_is_fitted(self)
-        positive_integer("n_draws", n_draws)
         estimate = self._estimated(self._check_X(X, reset=False), n_draws, latent)
         text = estimate.warning()
         if text:
@@ -104,6 +103,7 @@ class ScoringEstimator(GeneratingEstimator):
 
     def _estimated(self, array: np.ndarray, n_draws: int, latent: Latent = "prior") -> LikelihoodEstimate:
         """Return the estimate for rows whose shape has been checked."""
+        positive_integer("n_draws", n_draws)
         self._check_support(array, "X")
         model, dtype = self._model_for(array.dtype)
         with seeded(self.seed_):  # for a p(z) that is estimated itself
@@ -143,7 +143,6 @@ class ScoringEstimator(GeneratingEstimator):
             return np.concatenate(
                 [self.score_samples(b, n_draws, latent=latent) for b in source.blocks() if len(b)]
             )
-        positive_integer("n_draws", n_draws)
         estimate = self._estimated(self._check_X(X, reset=False), n_draws, latent)
         return estimate.log_likelihood.double().cpu().numpy()
 
@@ -170,7 +169,6 @@ class ScoringEstimator(GeneratingEstimator):
             For the cross-entropy of grey values, which is no density.
         """
         check_is_fitted(self)
-        positive_integer("n_draws", n_draws)
         array = self._check_X(X, reset=False)
         n_values = math.prod(self.layout_.event)
         if not self.model_.likelihood.is_density(array):
@@ -209,7 +207,6 @@ class ScoringEstimator(GeneratingEstimator):
             active units, errors, and what the codes cost as a compressor.
         """
         check_is_fitted(self)
-        positive_integer("n_draws", n_draws)
         array = self._check_X(X, reset=False)
         estimate = self._estimated(array, n_draws, latent)
         model, dtype = self._model_for(array.dtype)

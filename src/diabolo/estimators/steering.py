@@ -77,8 +77,7 @@ class SteeringEstimator(DiagnosingEstimator):
 
     def _plan(self, n_rows: int) -> Plan:
         plan = super()._plan(n_rows)
-        steers = self._has_target or isinstance(getattr(self, "objective", None), Constrained)
-        return replace(plan, patience=None) if steers else plan
+        return replace(plan, patience=None) if isinstance(self._objective(), Constrained) else plan
 
     def _record(self, outcome: Outcome, objective: Objective, *, first: bool) -> None:
         super()._record(outcome, objective, first=first)

@@ -62,8 +62,11 @@ class Surveyed(BatchSource):
         self._examples = np.empty((len(examples), *self.shape[1:]), self.dtype)
         self.kept = np.empty((len(keep), *self.shape[1:]), self.dtype)
         hashed = hashlib.blake2b(f"{self.dtype.str} {self.shape}".encode(), digest_size=16)
-        i = -1
+        n_blocks, n_given = len(self.bounds) - 1, 0
         for i, block in enumerate(source.blocks()):
+            n_given = i + 1
+            if n_given > n_blocks:
+                break
             start, stop = int(self.bounds[i]), int(self.bounds[i + 1])
             if block.shape != (stop - start, *self.shape[1:]):
                 raise ValueError(
@@ -85,10 +88,10 @@ class Surveyed(BatchSource):
                 found[first:last] = block[rows[first:last] - start]
             if digest:
                 hashed.update(np.ascontiguousarray(block, self.dtype).reshape(-1).view(np.uint8).data)
-        if i + 1 != len(self.bounds) - 1:
+        if n_given != n_blocks:
             raise ValueError(
-                f"X must give the same blocks each time, but it had {len(self.bounds) - 1} blocks and now has {i + 1}: "
-                f"correct the {type(source).__name__}."
+                f"X must give the same blocks each time, but it had {n_blocks} blocks and now has "
+                f"{n_given if n_given < n_blocks else 'more'}: correct the {type(source).__name__}."
             )
         hashed.update(f"{streamed.POOL_BYTES}".encode() + self.bounds.tobytes())
         self.digest = f"{'x'.join(map(str, self.shape))} {hashed.hexdigest()}" if digest else ""

@@ -13,7 +13,8 @@ from diabolo.distributions import MixtureOfNormals
 
 #: Most codes that are used; of more, a subset drawn by the seed.
 MAX_CODES = 10_000
-_FEWEST_CODES = 50
+#: Codes below which their density, and so holes in it, cannot be told.
+FEWEST_CODES = 50
 # Shares of the codes that carry kernels and that choose their width; the rest is judged.
 _KERNEL_SHARE, _CHOICE_SHARE = 0.7, 0.1
 # Kernel widths that are tried, in units of Scott's rule n^(-1/(d + 4)) for whitened codes.
@@ -287,9 +288,9 @@ def _codes(codes: Any, name: str) -> Tensor:
 
 
 def _check(n_codes: int, n_paths: int, n_points: int, path: str, quantile: float) -> None:
-    if n_codes < _FEWEST_CODES:
+    if n_codes < FEWEST_CODES:
         raise ValueError(
-            f"the density of codes needs at least {_FEWEST_CODES} codes, got {n_codes}: give more rows, also "
+            f"the density of codes needs at least {FEWEST_CODES} codes, got {n_codes}: give more rows, also "
             "those that training has seen."
         )
     if path not in _PATHS:

@@ -18,10 +18,10 @@ class DiagonalGaussian(Posterior):
     Parameters
     ----------
     scale_range : (float, float), optional
-        Smallest and largest sigma_x; wide ones by default. The encoder gives log sigma_x, so that it may predict 1e-5 or 1e4 for an unusual
-        row; a gradient by z - mu over sigma, as that which sticks the landing has it, or a rate of sigma^2 / 2 nats
-        then leads all weights astray. With products of layers (gated ones) and a standard normal prior (0.05, e) is
-        usual (Tomczak & Welling 2018). Beyond the range log sigma_x has no gradient.
+        Smallest and largest sigma_x; about 6e-6 and 1.6e5 by default. The encoder gives log sigma_x, and may give any
+        for an unusual row; the sticking-the-landing gradient, which divides by sigma, or a rate of sigma^2 / 2 nats then
+        leads all weights astray. With products of layers (gated ones) and a standard normal prior (0.05, e) is usual
+        (Tomczak & Welling 2018). Beyond the range log sigma_x has no gradient.
     """
 
     def __init__(self, scale_range: tuple[float, float] | None = None) -> None:
