@@ -28,8 +28,12 @@ def plot_compression(curve: Any) -> Figure:
     columns: Mapping[str, Any] = curve if isinstance(curve, Mapping) else curve.as_dict()
     bits, mse, pca = (np.asarray(columns[name], dtype=float) for name in ("bits_per_row", "mse", "pca_mse"))
     figure = new_figure(2.9)
-    unit = "each column in units of its scale" if columns.get("by_column") else "units of X²"
-    axes = tidy(figure.subplots(), "bits per row", f"squared error per value, {unit}")
+    error = (
+        "squared error, scaled columns"
+        if columns.get("by_column")
+        else "squared error per value, units of X²"
+    )
+    axes = tidy(figure.subplots(), "bits per row", error)
     known = np.isfinite(pca)
     if known.any():
         axes.plot(bits[known], pca[known], "s", color=MUTED, linestyle=(0, (4, 2)), markersize=4, label="PCA")

@@ -462,6 +462,8 @@ def _compression(m: Material) -> Section | None:
         f"row, against the error of what is decoded, on {m.rows}. PCA has as many components and is fitted on the very "
         "rows that are measured, which favours it."
     )
+    if curve.get("by_column"):
+        caption += " Each column counts in units of its scale, as in the fit."
     return Section("Compression", [Panel(compression.plot_compression(curve), "Bits against error", caption)])
 
 
