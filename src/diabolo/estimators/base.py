@@ -1,24 +1,20 @@
-"""What every estimator does: validate, fit, encode, decode, save."""
+"""What every estimator does to learn: look at the rows, choose, compose, train, tell."""
 
 from __future__ import annotations
 
 import math
 import numbers
 import os
-import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from copy import deepcopy
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
-from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import clone
+from sklearn.utils import check_random_state
 from torch import Tensor
 
 from diabolo import likelihoods, networks
@@ -26,34 +22,24 @@ from diabolo.contracts import BatchSource, Objective, Part, Sizes, Statistics
 from diabolo.data import draw_rows
 from diabolo.estimators import choices
 from diabolo.estimators.inputs import (
-    DTYPES,
-    checked_array,
     checked_block,
-    checked_source,
     finite,
     flag,
-    from_torch,
     one_of,
     positive_integer,
     training_dtype,
-    usual_dtype,
 )
 from diabolo.estimators.keeping import EVERY, checkpoints_in, kept_seed, run_of
 from diabolo.estimators.layout import Layout
-from diabolo.estimators.outputs import delivered
 from diabolo.estimators.plan import FitPlan
-from diabolo.estimators.sources import is_small, large_source, source_of
-from diabolo.estimators.specs import to_spec
-from diabolo.estimators.survey import Surveyed, in_rows
+from diabolo.estimators.saving import SavedEstimator
+from diabolo.estimators.survey import Surveyed
+from diabolo.estimators.telling import tell
 from diabolo.gradients import written_gradient
-from diabolo.measures import CompressionCurve, compression_curve
 from diabolo.models import LatentModel
-from diabolo.storage import write_model
 from diabolo.training import (
     Bytes,
     Checkpoints,
-    DivergenceWarning,
-    InterruptedWarning,
     Outcome,
     Plan,
     Rows,
@@ -67,19 +53,6 @@ from diabolo.training import (
 )
 from diabolo.training.loop import adam
 
-#: Arguments that make the model, where the others say how it is trained.
-_SHAPING = {
-    "beta_range",
-    "channel_axis",
-    "corruption",
-    "input_shape",
-    "likelihood",
-    "n_components",
-    "network",
-    "posterior",
-    "prior",
-    "scale",
-}
 #: Steps of the optimiser for each value of ``effort``.
 EFFORTS = {"normal": 2000, "thorough": 20000}
 _CHECKS = 40
@@ -88,32 +61,15 @@ _FEWEST_ROWS_TO_HOLD_OUT = 20
 _HELD_OUT, _MOST_ROWS_TO_HOLD_OUT = 0.1, 2000
 #: The rate of ``partial_fit``, which does not know how often it will be called.
 _CONSTANT_RATE = 2e-3
-#: Values of rows that go through the model at once, most of all in a processor: what a few layers make of them
-#: should stay in its cache, and convolutions make several times as much; but rows enough for a matrix product.
-_BLOCK_VALUES, _CACHED_VALUES, _CACHED_PIXELS, _FEWEST_ROWS = 1 << 22, 1 << 20, 1 << 18, 32
 #: Most rows, and most values of them, that are held out of a source.
 _MOST_HELD_OUT, _MOST_HELD_OUT_VALUES = 1 << 14, 1 << 23
 _ONE_UNIT_RATIO = 100.0
-_BYTES = ("uint8", "int8")
 
 Effort = Literal["normal", "thorough"]
-#: A model, and the precision that it is in.
-ModelAt = tuple[LatentModel, torch.dtype]
 
 
-class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class LatentEstimator(SavedEstimator):
     """An encoder and a decoder behind scikit-learn's face; subclasses say which model and objective."""
-
-    model_: LatentModel
-    _rate: float
-    _made_with: dict[str, str]
-    #: Whether rows may be read in blocks, or are all needed at once.
-    _streams: bool = True
-    #: Shape of one row of X as it was given, which is flat where ``input_shape`` unfolds it.
-    row_shape_: tuple[int, ...]
-    _dtype: torch.dtype
-    #: The objective of the last ``partial_fit``, with its state.
-    _minimised: Objective | None = None
 
     # -- what a subclass says ------------------------------------------------------------------
 
@@ -125,7 +81,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _parts(self) -> dict[str, Part]:
         """Return the posterior, the prior and the corruption of the model."""
 
-    # -- fitting -------------------------------------------------------------------------------
+    # -- fitting ------------------------------------------------------------------------------
 
     def fit(
         self,
@@ -309,10 +265,6 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             )
         return objective, outcome
 
-    def _shaping(self) -> dict[str, str]:
-        """Return the arguments that the model is made of, in words."""
-        return {name: repr(value) for name, value in self.get_params(deep=False).items() if name in _SHAPING}
-
     def _check_same_model(self) -> None:
         """Refuse to go on with a model that other arguments than the present ones made."""
         for name, value in self._shaping().items():
@@ -336,6 +288,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _after_fit(self, x: Rows) -> None:
         """Keep what else the model needs of the training rows."""
+
+    # -- composing the model ------------------------------------------------------------------
 
     def _build(self, array: np.ndarray | Surveyed, valid: np.ndarray | None = None) -> None:
         self.__dict__.pop("model_", None)
@@ -387,9 +341,6 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Return what is trained, made of a model that is not yet built."""
         return model
 
-    def _place(self, model: LatentModel, sizes: Sizes) -> LatentModel:
-        return model.build(sizes).to(device=self._device(), dtype=self._dtype)
-
     def _network(self, array: np.ndarray | BatchSource) -> networks.Network:
         if isinstance(self.network, str) and self.network == "auto":
             self.layout_ = Layout.of(array.shape, self.channel_axis, self.input_shape, signals=False)
@@ -430,6 +381,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             (likelihood or self.model_.likelihood).check(array, getattr(self, "feature_names_in_", None))
         except ValueError as error:  # a likelihood knows no other name than X
             raise ValueError(str(error).replace(" X has ", f" {name} has ", 1)) from None
+
+    # -- how to train -------------------------------------------------------------------------
 
     def _check_parameters(self) -> None:
         positive_integer("n_components", self.n_components)
@@ -535,6 +488,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             {name: tensor[held] for name, tensor in context.items()},
         )
 
+    # -- what came of it ----------------------------------------------------------------------
+
     def _record(self, outcome: Outcome, objective: Objective, *, first: bool) -> None:
         self.history_ = outcome.history if first else [*self.history_, *outcome.history]
         self.n_iter_ = (0 if first else self.n_iter_) + math.ceil(outcome.n_epochs)
@@ -556,276 +511,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             )
 
     def _tell(self, outcome: Outcome) -> None:
-        if not joined().is_first:
-            return
-        n = len(outcome.retries)
-        again = (
-            "once, with half the learning rate" if n == 1 else f"{n} times, each with half the learning rate"
-        )
-        lost = "the loss was no finite number, or a hundred times what it had been"
-        advice = f"Try a smaller learning_rate (it was {outcome.learning_rate:g})."
-        if outcome.retries and outcome.stopped != "diverged":
-            warnings.warn(
-                f"{lost}, at step {', '.join(map(str, outcome.retries))}; training went on from the last good weights, "
-                f"{again}. {advice}",
-                DivergenceWarning,
-                stacklevel=4,
-            )
-        if outcome.stopped == "diverged":
-            tried = f", and again {again}" if outcome.retries else ""
-            warnings.warn(
-                f"training diverged after step {outcome.n_steps} ({lost}{tried}); the weights of step "
-                f"{outcome.best_step} were kept. {advice}",
-                DivergenceWarning,
-                stacklevel=4,
-            )
-        if outcome.stopped == "interrupted":
-            more = (
-                f"; the same fit goes on from the checkpoints in {outcome.kept_in}" if outcome.kept_in else ""
-            )
-            warnings.warn(
-                f"interrupted at step {outcome.n_steps}; the model is usable as it stands (weights of step "
-                f"{outcome.best_step}){more}.",
-                InterruptedWarning,
-                stacklevel=4,
-            )
+        """Warn of what did not go as planned."""
+        tell(outcome, stacklevel=5)
 
-    # -- use -----------------------------------------------------------------------------------
-
-    def transform(self, X: ArrayLike, *, out: str | os.PathLike[str] | None = None) -> np.ndarray:
-        """Return the code of each row: for a VAE the mean of its posterior.
-
-        Parameters
-        ----------
-        X : array of shape (n_rows, ...)
-            Rows of the shape that was fitted; also those of a source, which are read in blocks.
-        out : path-like, optional
-            A .npy file to write the codes to, block by block, whole or not at all.
-
-        Returns
-        -------
-        array of shape (n_rows, n_components)
-            float64 for float64 rows, else float32; with ``out`` that file, mapped.
-        """
-        check_is_fitted(self)
-        rows = self._check_rows(X, reset=False)
-        at = self._model_at(rows.dtype)
-        return self._in_blocks(lambda block: self._codes(block, at), rows, out)
-
-    def inverse_transform(self, Z: ArrayLike, *, out: str | os.PathLike[str] | None = None) -> np.ndarray:
-        """Return what the codes decode to, in X's shape, units and dtype.
-
-        Whole-number data come back rounded to whole numbers; boolean data as probabilities.
-
-        Parameters
-        ----------
-        Z : array of shape (n_rows, n_components)
-            Codes.
-        out : path-like, optional
-            A .npy file to write to, as in :meth:`transform`.
-        """
-        check_is_fitted(self)
-        source = large_source(Z, "Z")
-        if source is not None:
-            at = self._model_at(source.dtype)
-            return self._in_blocks(
-                lambda block: self._to_user(self._decode(self._check_codes(block), at)),
-                source,
-                out,
-                check=False,
-            )
-        codes = self._check_codes(Z)
-        return self._in_blocks(lambda block: self._to_user(self._decode(block)), codes, out)
-
-    def reconstruct(self, X: ArrayLike, *, out: str | os.PathLike[str] | None = None) -> np.ndarray:
-        """Return H(x) = D(E(x)) for each row, in X's shape, units and dtype; ``out`` as in :meth:`transform`."""
-        check_is_fitted(self)
-        rows = self._check_rows(X, reset=False)
-        at = self._model_at(rows.dtype)
-        return self._in_blocks(
-            lambda block: self._to_user(self._decode(self._codes(block, at), at)), rows, out
-        )
-
-    def _codes(self, array: np.ndarray, at: ModelAt) -> np.ndarray:
-        model, dtype = at
-        return self._blockwise(lambda x: model.encode(x).mean, self._rows(array, dtype))
-
-    def _codes_of(self, array: np.ndarray) -> np.ndarray:
-        """Return the codes of rows that have been checked."""
-        return self._codes(array, self._model_at(array.dtype))
-
-    def _model_at(self, dtype: np.dtype) -> ModelAt:
-        """Return the model in the precision that rows of any dtype ask for."""
-        return self._model_for(usual_dtype(np.dtype(dtype)))
-
-    def _in_blocks(
-        self,
-        function: Callable[[np.ndarray], np.ndarray],
-        rows: np.ndarray | BatchSource,
-        out: str | os.PathLike[str] | None,
-        *,
-        check: bool = True,
-    ) -> np.ndarray:
-        """Return a function of rows, which gives a row for each; those of a source, and to a file, block by block."""
-        if isinstance(rows, BatchSource):
-            found = (function(block) for block in self._checked_blocks(rows, check=check))
-        elif out is None:
-            return function(rows)
-        else:
-            size = self._rows_in_block()
-            found = (function(rows[i : i + size]) for i in range(0, len(rows), size))
-        return delivered(found, len(rows), out)
-
-    def _checked_blocks(self, source: BatchSource, *, check: bool = True) -> Iterator[np.ndarray]:
-        """Yield the blocks of a source that are not empty, after the checks of the values."""
-        for i, block in enumerate(source.blocks()):
-            if len(block):
-                with in_rows(int(source.bounds[i]), int(source.bounds[i + 1])):
-                    block = checked_block(self, block, "X") if check else block
-                yield block
-
-    def interpolate(self, x0: ArrayLike, x1: ArrayLike, n: int = 10) -> np.ndarray:
-        """Decode ``n`` codes on the straight line between the codes of two observations.
-
-        Parameters
-        ----------
-        x0, x1 : arrays of the shape of one observation
-            Both ends.
-        n : int
-            Number of points, the ends included; 2 or more.
-
-        Returns
-        -------
-        array of shape (n, ...)
-        """
-        check_is_fitted(self)
-        if not (isinstance(n, numbers.Integral) and n >= 2):
-            raise ValueError(f"n must be 2 or more (both ends are among the points), got {n!r}.")
-        first, last = (self._code_of(name, x) for name, x in (("x0", x0), ("x1", x1)))
-        share = np.linspace(0, 1, n)[:, None]
-        return self.inverse_transform(((1 - share) * first + share * last).astype(first.dtype))
-
-    def traverse(self, dim: int, values: ArrayLike, x: ArrayLike | None = None) -> np.ndarray:
-        """Decode a code of which one dimension takes the given values.
-
-        Parameters
-        ----------
-        dim : int
-            Which dimension of the code moves, from 0.
-        values : array of shape (n,)
-            The values it takes.
-        x : array of the shape of one observation, optional
-            Whose code the other dimensions are taken from; by default the origin.
-
-        Returns
-        -------
-        array of shape (n, ...)
-        """
-        check_is_fitted(self)
-        if not (isinstance(dim, numbers.Integral) and 0 <= dim < self.n_components_):
-            raise ValueError(f"dim must be a whole number from 0 to {self.n_components_ - 1}, got {dim!r}.")
-        dtype = np.float64 if self._numpy_dtype.endswith("f8") else np.float32
-        moved = np.asarray(from_torch(values, "values"), dtype=dtype).reshape(-1)
-        base = np.zeros((1, self.n_components_), dtype) if x is None else self._code_of("x", x)
-        codes = np.repeat(base, len(moved), axis=0)
-        codes[:, dim] = moved
-        return self.inverse_transform(codes)
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the fitted model to one file that :func:`diabolo.load` reads.
-
-        The file holds the weights (safetensors) and a JSON specification, nothing pickled; it is
-        written whole or not at all.
-        """
-        check_is_fitted(self)
-        params = self.get_params(deep=False)
-        params["random_state"] = (
-            self.random_state if isinstance(self.random_state, numbers.Integral) else None
-        )
-        spec = {
-            "estimator": type(self).__name__,
-            "params": {name: to_spec(value) for name, value in params.items()},
-            "model": to_spec(self.model_),
-            "layout": self.layout_.as_dict(),
-            "fitted": self._fitted_state(),
-        }
-        return write_model(path, self._tensors(), spec)
-
-    def _fitted_state(self) -> dict[str, Any]:
-        state = {name: getattr(self, name) for name in _FITTED}
-        state["feature_names_in_"] = [str(n) for n in getattr(self, "feature_names_in_", [])]
-        state["dtype"] = str(self._dtype).removeprefix("torch.")
-        return state
-
-    def _tensors(self) -> dict[str, Tensor]:
-        return {f"model.{name}": tensor for name, tensor in self.model_.state_dict().items()}
-
-    def _restore(
-        self,
-        tensors: dict[str, Tensor],
-        model: LatentModel,
-        layout: dict[str, Any],
-        state: dict[str, Any],
-        parts: Iterable[type[Part]] = (),
-    ) -> None:
-        """Become the fitted estimator that a file describes."""
-        names = state.pop("feature_names_in_")
-        self._dtype = getattr(torch, state.pop("dtype"))
-        self.n_components_ = self.n_components  # where a file from before it was kept does not say
-        for name, value in state.items():
-            setattr(self, name, value)
-        if names:
-            self.feature_names_in_ = np.asarray(names, dtype=object)
-        self.layout_ = Layout(**{**layout, "shape": tuple(layout["shape"])})
-        self.event_shape_ = self.layout_.shape
-        self.row_shape_ = (math.prod(self.event_shape_),) if self.layout_.flat else self.event_shape_
-        self._n_features_out = self.n_components_
-        self._optimiser = None
-        self._minimised = None
-        self._rate = math.nan
-        self._made_with = self._shaping()
-        self.model_ = self._place(model, Sizes(self.layout_.event, self.n_components_))
-        weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-        self.model_.load_state_dict(weights)
-        self.model_.eval()
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "model_")
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        if "model_" in state:
-            state["model_"] = deepcopy(state["model_"]).cpu()
-            state["_optimiser"] = None
-            state["_minimised"] = None
-        return state
-
-    # -- arrays --------------------------------------------------------------------------------
-
-    def _check_X(self, X: ArrayLike | BatchSource, *, reset: bool, name: str = "X") -> np.ndarray:
-        array = checked_array(self, X, reset=reset, name=name)
-        self._check_row_shape(array.shape[1:], reset=reset, name=name)
-        return array
-
-    def _check_row_shape(self, shape: tuple[int, ...], *, reset: bool, name: str) -> None:
-        if not reset and tuple(shape) != self.row_shape_:
-            raise ValueError(
-                f"{name} must have rows of the shape {self.row_shape_} that {type(self).__name__} was fitted with, "
-                f"got {tuple(shape)}."
-            )
-        if reset:
-            self.row_shape_ = tuple(shape)
-
-    def _check_rows(self, X: ArrayLike, *, reset: bool) -> np.ndarray | BatchSource:
-        """Return X as an array, or as a source where it is one with more rows than are held in memory."""
-        source = source_of(X, "X")
-        if source is None:
-            return self._check_X(X, reset=reset)
-        if is_small(source) or not self._streams:
-            return self._check_X(source, reset=reset)
-        checked_source(self, source, reset=reset, name="X")
-        self._check_row_shape(source.shape[1:], reset=reset, name="X")
-        return source
+    # -- rows ---------------------------------------------------------------------------------
 
     def _looked_at(
         self,
@@ -860,12 +549,6 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             return Streamed(array, lambda block: self._tensor(block, dtype))
         return self._rows(array, self._dtype) if self._streams else self._tensor(array, self._dtype)
 
-    def _rows(self, array: np.ndarray, dtype: torch.dtype) -> Tensor | Bytes:
-        """Return rows for the model; bytes stay bytes until they are taken."""
-        if array.dtype.name in _BYTES:
-            return Bytes(self._tensor(array, getattr(torch, array.dtype.name)), dtype)
-        return self._tensor(array, dtype)
-
     def _check_seen(self, X_seen: ArrayLike, array: np.ndarray) -> np.ndarray:
         seen = self._check_X(X_seen, reset=False, name="X_noisy")
         if seen.shape != array.shape:
@@ -873,68 +556,6 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 f"X_noisy must have the shape of X, row for row: X has {array.shape}, X_noisy has {seen.shape}."
             )
         return seen
-
-    def _check_codes(self, Z: ArrayLike) -> np.ndarray:
-        codes = check_array(
-            from_torch(Z, "Z"), dtype=[np.float32, np.float64], input_name="Z", estimator=self
-        )
-        if codes.shape[1] != self.n_components_:
-            raise ValueError(
-                f"Z must have n_components = {self.n_components_} columns, got {codes.shape[1]}."
-            )
-        return codes
-
-    def _code_of(self, name: str, x: ArrayLike) -> np.ndarray:
-        array = np.asarray(from_torch(x, name))
-        if array.shape != self.row_shape_:
-            raise ValueError(
-                f"{name} must be one observation of the shape {self.row_shape_}, got {array.shape}."
-            )
-        return self._codes_of(checked_block(self, array[None], name))
-
-    def _tensor(self, array: np.ndarray, dtype: torch.dtype) -> Tensor:
-        laid = self.layout_.to_model(array) if hasattr(self, "layout_") else array
-        if not laid.flags.writeable:
-            laid = laid.copy()
-        return torch.from_numpy(laid).to(device=self._device(), dtype=dtype)
-
-    def _model_for(self, dtype: np.dtype) -> ModelAt:
-        """Return the model in the precision that rows of this dtype ask for."""
-        wanted = DTYPES.get(np.dtype(dtype), torch.float32)
-        if wanted is torch.float32 and self._dtype is torch.float64:
-            wanted = torch.float64
-        if wanted is self._dtype:
-            return self.model_, wanted
-        return deepcopy(self.model_).to(wanted), wanted
-
-    @torch.inference_mode()
-    def _blockwise(self, function: Any, x: Tensor | Bytes) -> np.ndarray:
-        end, results = 0, np.empty(0)
-        for block in x.split(self._rows_in_block()):
-            start, end = end, end + len(block)
-            found = function(block.to(self._device())).cpu().numpy()
-            if len(found) == len(x):
-                return found
-            if start == 0:  # one place for all, and no second one to join the blocks in
-                results = np.empty((len(x), *found.shape[1:]), found.dtype)
-            results[start:end] = found
-        return results
-
-    def _rows_in_block(self) -> int:
-        n_values = max(1, math.prod(self.layout_.event))
-        most = _BLOCK_VALUES // n_values
-        if self._device().type == "cpu":
-            cached = _CACHED_VALUES if self.layout_.kind == "table" else _CACHED_PIXELS
-            most = min(most, max(_FEWEST_ROWS, cached // n_values))
-        return max(1, most)
-
-    def _to_user(self, decoded: np.ndarray) -> np.ndarray:
-        array = self.layout_.from_model(decoded)
-        dtype = np.dtype(self._numpy_dtype)
-        if dtype.kind in "iu":
-            limits = np.iinfo(dtype)
-            return np.clip(np.rint(array), limits.min, limits.max).astype(dtype)
-        return array
 
     def _draw_seed(self, random_state: Any) -> int:
         """Return the seed of one draw; that of the fit for None, so that calls repeat."""
@@ -944,57 +565,6 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             else int(check_random_state(random_state).randint(2**31 - 1))
         )
 
-    def _device(self) -> torch.device:
-        if hasattr(self, "model_"):
-            return next(self.model_.parameters()).device
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            device = torch.device(self.device)
-            torch.empty(0, device=device)
-        except (RuntimeError, AssertionError, TypeError) as error:
-            raise ValueError(
-                f"device must be 'auto' or a device that torch has on this machine ('cpu', 'cuda', 'cuda:1', ...), "
-                f"got {self.device!r}."
-            ) from error
-        return device
-
-    def _compression(self, x: np.ndarray, codes: np.ndarray) -> CompressionCurve:
-        unit = self.model_.unit.numpy(force=True)
-        scale = unit if np.ptp(unit) > 0 else None
-        return compression_curve(self.layout_.to_model(x), codes, self._decode, scale=scale)
-
-    def _squared_errors(self, x: np.ndarray, decoded: np.ndarray) -> np.ndarray:
-        return np.square(decoded.astype(np.float64) - self.layout_.to_model(x)).reshape(len(x), -1)
-
-    def _decode(self, codes: np.ndarray, at: ModelAt | None = None) -> np.ndarray:
-        """Decode without rounding, in the model's layout; with the model in a precision that is known already."""
-        model, dtype = at or self._model_for(codes.dtype)
-        return self._blockwise(
-            model.predict, torch.as_tensor(np.require(codes, requirements="W"), dtype=dtype)
-        )
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        tags.non_deterministic = False
-        return tags
-
 
 def _is_auto(value: Any) -> bool:
     return isinstance(value, str) and value == "auto"
-
-
-_FITTED = (
-    "n_components_",
-    "seed_",
-    "choices_",
-    "history_",
-    "n_iter_",
-    "n_steps_",
-    "stopped_",
-    "best_step_",
-    "learning_rate_",
-    "n_features_in_",
-    "_numpy_dtype",
-)

@@ -13,8 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 from diabolo import corruptions
 from diabolo.contracts import Part
 from diabolo.corruptions import Corruption
-from diabolo.estimators.base import Effort, ModelAt
+from diabolo.estimators.base import Effort
 from diabolo.estimators.choices import part_named
+from diabolo.estimators.coding import ModelAt
 from diabolo.estimators.keeping import EVERY
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented

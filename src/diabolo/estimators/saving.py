@@ -1,0 +1,133 @@
+"""A fitted estimator in one file, and back."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+from collections.abc import Iterable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from diabolo.contracts import Objective, Part, Sizes
+from diabolo.estimators.coding import CodingEstimator
+from diabolo.estimators.layout import Layout
+from diabolo.estimators.specs import to_spec
+from diabolo.models import LatentModel
+from diabolo.storage import write_model
+
+#: Arguments that make the model, where the others say how it is trained.
+_SHAPING = {
+    "beta_range",
+    "channel_axis",
+    "corruption",
+    "input_shape",
+    "likelihood",
+    "n_components",
+    "network",
+    "posterior",
+    "prior",
+    "scale",
+}
+_FITTED = (
+    "n_components_",
+    "seed_",
+    "choices_",
+    "history_",
+    "n_iter_",
+    "n_steps_",
+    "stopped_",
+    "best_step_",
+    "learning_rate_",
+    "n_features_in_",
+    "_numpy_dtype",
+)
+
+
+class SavedEstimator(CodingEstimator):
+    """A model that outlives its process."""
+
+    _rate: float
+    _optimiser: torch.optim.Optimizer | None
+    _made_with: dict[str, str]
+    #: The objective of the last ``partial_fit``, with its state.
+    _minimised: Objective | None = None
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the fitted model to one file that :func:`diabolo.load` reads.
+
+        The file holds the weights (safetensors) and a JSON specification, nothing pickled; it is
+        written whole or not at all.
+        """
+        check_is_fitted(self)
+        params = self.get_params(deep=False)
+        params["random_state"] = (
+            self.random_state if isinstance(self.random_state, numbers.Integral) else None
+        )
+        spec = {
+            "estimator": type(self).__name__,
+            "params": {name: to_spec(value) for name, value in params.items()},
+            "model": to_spec(self.model_),
+            "layout": self.layout_.as_dict(),
+            "fitted": self._fitted_state(),
+        }
+        return write_model(path, self._tensors(), spec)
+
+    def _fitted_state(self) -> dict[str, Any]:
+        state = {name: getattr(self, name) for name in _FITTED}
+        state["feature_names_in_"] = [str(n) for n in getattr(self, "feature_names_in_", [])]
+        state["dtype"] = str(self._dtype).removeprefix("torch.")
+        return state
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {f"model.{name}": tensor for name, tensor in self.model_.state_dict().items()}
+
+    def _restore(
+        self,
+        tensors: dict[str, Tensor],
+        model: LatentModel,
+        layout: dict[str, Any],
+        state: dict[str, Any],
+        parts: Iterable[type[Part]] = (),
+    ) -> None:
+        """Become the fitted estimator that a file describes."""
+        names = state.pop("feature_names_in_")
+        self._dtype = getattr(torch, state.pop("dtype"))
+        self.n_components_ = self.n_components  # where a file from before it was kept does not say
+        for name, value in state.items():
+            setattr(self, name, value)
+        if names:
+            self.feature_names_in_ = np.asarray(names, dtype=object)
+        self.layout_ = Layout(**{**layout, "shape": tuple(layout["shape"])})
+        self.event_shape_ = self.layout_.shape
+        self.row_shape_ = (math.prod(self.event_shape_),) if self.layout_.flat else self.event_shape_
+        self._n_features_out = self.n_components_
+        self._optimiser = None
+        self._minimised = None
+        self._rate = math.nan
+        self._made_with = self._shaping()
+        self.model_ = self._place(model, Sizes(self.layout_.event, self.n_components_))
+        weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+        self.model_.load_state_dict(weights)
+        self.model_.eval()
+
+    def _shaping(self) -> dict[str, str]:
+        """Return the arguments that the model is made of, in words."""
+        return {name: repr(value) for name, value in self.get_params(deep=False).items() if name in _SHAPING}
+
+    def _place(self, model: LatentModel, sizes: Sizes) -> LatentModel:
+        return model.build(sizes).to(device=self._device(), dtype=self._dtype)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            state["model_"] = deepcopy(state["model_"]).cpu()
+            state["_optimiser"] = None
+            state["_minimised"] = None
+        return state
