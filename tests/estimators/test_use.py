@@ -64,6 +64,29 @@ def test_layout_is_the_same_image_however_it_is_given():
     )
 
 
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [
+        ((3, 8, 10), 0),
+        ((1, 8, 8), 0),
+        ((8, 10, 3), 2),
+        ((8, 10, 1), 2),
+        ((3, 8, 3), 2),
+        ((1, 8, 3), 2),
+        ((8, 10, 4), 2),
+        ((4, 8, 10), 2),
+    ],
+)
+def test_channels_are_first_where_only_that_axis_can_be_grey_or_colour(shape, axis):
+    X = RNG.random((12, *shape))
+    model = AutoEncoder(2, network=MLP((4,)), **QUICK).fit(X)
+    assert model.layout_.channel_axis == axis
+    assert ("channel_axis" in model.choices_) == (axis == 0)
+    assert model.reconstruct(X).shape == X.shape
+    flat = AutoEncoder(2, network=MLP((4,)), input_shape=shape, **QUICK).fit(X.reshape(12, -1))
+    np.testing.assert_array_equal(flat.transform(X.reshape(12, -1)), model.transform(X))
+
+
 @pytest.fixture(scope="module")
 def vae():
     return VAE(4, max_epochs=20, random_state=0).fit(DIGITS[:500])

@@ -301,6 +301,10 @@ class LatentEstimator(SavedEstimator):
         self._rate = math.nan
         self._made_with = self._shaping()
         network = self._network(array)
+        if _is_auto(self.channel_axis) and self.layout_.channel_axis == 0:
+            self.choices_["channel_axis"] = (
+                f"1: one observation has the shape {self.layout_.shape}, channels first"
+            )
         self.event_shape_ = self.layout_.shape
         self._dtype = array.training_dtype if isinstance(array, Surveyed) else training_dtype(array)
         self._numpy_dtype = array.dtype.str

@@ -91,7 +91,8 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         Shape of one observation when X is 2-D and its rows are unrolled images or signals.
     channel_axis : int or None or "auto"
         Axis of X that holds channels. ``"auto"``: 2-D X is a table, 3-D grey images, 4-D images
-        with channels last. An axis makes 3-D X signals; None makes 2-D X signals.
+        with channels last, or first where only that axis has the 1 or 3 values of grey or colour. An axis
+        makes 3-D X signals; None makes 2-D X signals.
     max_epochs : int, optional
         Passes over the rows in the first stage; those of the preset by default.
     max_iter : int, optional

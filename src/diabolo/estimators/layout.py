@@ -62,7 +62,7 @@ class Layout:
         if len(shape) == 2:
             return cls("signal", shape, axis, flat) if axis is not None else cls("image", shape, None, flat)
         if len(shape) == 3 and channel_axis is not None:
-            return cls("image", shape, 2 if axis is None else axis, flat)
+            return cls("image", shape, _channels(shape) if axis is None else axis, flat)
         raise ValueError(
             f"X must be a table (n, features), signals (n, length) or grey images (n, height, width), or images with "
             f"channels (n, height, width, channels); one observation has the shape {shape} with "
@@ -112,3 +112,8 @@ class Layout:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields, for a file."""
         return asdict(self)
+
+
+def _channels(shape: tuple[int, ...]) -> int:
+    """Return the axis of an image's channels: the last, or the first where only that has the 1 or 3 of grey or colour."""
+    return 0 if shape[0] in (1, 3) and shape[-1] not in (1, 3) else 2

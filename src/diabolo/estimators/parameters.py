@@ -18,7 +18,8 @@ COMMON = """network : str or Network
         Shape of one observation when X is 2-D and its rows are unrolled images or signals.
     channel_axis : int or None or "auto"
         Axis of X that holds channels. ``"auto"``: 2-D X is a table, 3-D grey images, 4-D images
-        with channels last. An axis makes 3-D X signals; None makes 2-D X signals.
+        with channels last, or first where only that axis has the 1 or 3 values of grey or colour
+        (``choices_`` says so). An axis makes 3-D X signals; None makes 2-D X signals.
     effort : {"normal", "thorough"}
         Length of training: about 2,000 steps of the optimiser, or ten times that.
     max_epochs : int, optional
