@@ -91,6 +91,30 @@ def test_classes_of_another_length(places, typed, tmp_path):
     assert "--labels must hold one class for each of the 120 rows" in said.err
 
 
+@pytest.mark.parametrize("header", ["", "species\n"])
+def test_classes_may_be_words(places, classes, typed, tmp_path, header, run):
+    names = [f'"digit, {number}"' for number in np.load(classes)]
+    (tmp_path / "names.csv").write_text(header + "\n".join(names) + "\n")
+    words = [
+        "cluster",
+        places / "images.npy",
+        "--labels",
+        tmp_path / "names.csv",
+        "--out",
+        tmp_path / "c",
+        *WORDS,
+    ]
+    said = typed(*words)
+    assert said.code == 0, said.err
+    scores = json.loads((tmp_path / "c" / "metrics.json").read_text())["clustering"]
+    by_numbers = json.loads((run / "metrics.json").read_text())["clustering"]
+    assert scores["accuracy"] == by_numbers["accuracy"]
+    (tmp_path / "two.csv").write_text("a,b\n" * 120)
+    said = typed("cluster", places / "images.npy", "--labels", tmp_path / "two.csv", *WORDS)
+    assert said.code == 2
+    assert "holds 120 rows of 2 values" in said.err
+
+
 def test_fewer_rows_than_clusters(places, typed, tmp_path):
     said = typed("cluster", places / "images.npy", "--n-clusters", "121", "--out", tmp_path / "c")
     assert said.code == 2

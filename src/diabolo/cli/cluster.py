@@ -27,8 +27,8 @@ Labels = Annotated[
     str | None,
     Parameter(
         group=RUN,
-        help="File with a known class for each row, to score the clusters with and for nothing else; else those that "
-        "the source has.",
+        help="File with a known class for each row (numbers, or words in a CSV file), to score the clusters with and for "
+        "nothing else; else those that the source has.",
     ),
 ]
 Folder = Annotated[
@@ -107,6 +107,8 @@ def _classes(path: str, reading: Reading, n_rows: int) -> np.ndarray:
         import numpy as np
 
         found = np.load(Path(path).expanduser(), allow_pickle=False)
+    elif path.lower().endswith(".csv"):
+        found = _names(Path(path).expanduser(), n_rows)
     else:
         found = read(path, beside(path, reading)).X
     found = found.reshape(len(found), -1) if found.ndim else found.reshape(0, 0)
@@ -116,6 +118,21 @@ def _classes(path: str, reading: Reading, n_rows: int) -> np.ndarray:
             f"{found.shape[1]} values"
         )
     return found[:, 0]
+
+
+def _names(path: Path, n_rows: int) -> np.ndarray:
+    """Return the lines of a CSV file, which may be words, without a header if there is one more than rows."""
+    import csv
+
+    import numpy as np
+
+    from diabolo.data.tables import csv_errors
+
+    with csv_errors(path), path.open(encoding="utf-8-sig", newline="") as file:
+        lines = [row for row in csv.reader(file) if row]
+    width = max(map(len, lines), default=0)
+    header = len(lines) == n_rows + 1
+    return np.array([[cell.strip() for cell in [*row, *[""] * (width - len(row))]] for row in lines[header:]])
 
 
 def _measured(estimator: Any, rows: Rows) -> dict[str, Any]:
