@@ -168,9 +168,9 @@ def burda(seed: int) -> tuple[VAE, float]:
             objective=ELBO(gradient="sticking_the_landing"),
             network=networks.MLP((200, 200), activation="tanh"),
             likelihood=Bernoulli(binarise=True),
-            max_epochs=600,
-            batch_size=512,
-            learning_rate=4e-3,
+            max_epochs=900,
+            batch_size=128,
+            learning_rate=1e-3,
             random_state=seed,
         )
         return vae.fit(train, X_val=binarise(valid, seed), checkpoint_dir=kept)
