@@ -493,16 +493,26 @@ class TestVampPrior:
         z = torch.randn(9, 2)
         assert torch.equal(noisy.latent_prior().log_prob(z), plain.latent_prior().log_prob(z))
 
-    def test_a_value_outside_the_range_moves_only_back(self):
+    def test_a_value_that_a_step_took_out_of_the_range_comes_back_to_its_edge(self):
         part = priors.VampPrior(4).build(Sizes((1,), 2))
         part.start(Statistics.of(torch.tensor([[0.0], [1.0]])))
-        with torch.no_grad():
-            part.standardised.copy_((torch.tensor([[-0.5], [0.0], [0.4], [1.5]]) - 0.5) / part.unit)
-        torch.testing.assert_close(part.pseudo_inputs(), torch.tensor([[0.0], [0.0], [0.4], [1.0]]))
-        for sign, moves in ((1, [False, True, True, True]), (-1, [True, True, True, False])):
-            gradient = torch.autograd.grad(sign * part.pseudo_inputs().sum(), part.standardised)[0]
-            expected = sign * torch.tensor(moves)[:, None] * part.unit
-            torch.testing.assert_close(gradient, expected)
+
+        def put(*values):
+            with torch.no_grad():
+                part.standardised.copy_((torch.tensor(values)[:, None] - 0.5) / part.unit)
+
+        within = torch.tensor([[0.0], [0.0], [0.4], [1.0]])
+        put(-0.5, 0.0, 0.4, 1.5)
+        part.eval()
+        torch.testing.assert_close(part.pseudo_inputs(), within)
+        part.train()
+        for sign in (1, -1):
+            put(-0.5, 0.0, 0.4, 1.5)
+            u = part.pseudo_inputs()
+            torch.testing.assert_close(u, within)
+            gradient = torch.autograd.grad(sign * u.sum(), part.standardised)[0]
+            torch.testing.assert_close(gradient, sign * part.unit.expand(4, 1))  # linear, whatever it says
+            torch.testing.assert_close(part.shift + part.unit * part.standardised.detach(), within)
 
     def test_rows_used_again_differ_a_little(self):
         x = torch.tensor([[0.0, 7.0, 10.0], [4.0, 7.0, 30.0]])

@@ -96,6 +96,7 @@ CASES = {
     ),
     "adversary": (LatentModel, lambda: objectives.AdversarialTotalCorrelation(hidden=(6,)), {}),
     "vamp": (LatentModel, objectives.ELBO, {"prior": lambda: priors.VampPrior(4)}),
+    "vamp, rows at the edge": (LatentModel, objectives.ELBO, {"prior": lambda: priors.VampPrior(20)}),
     "vamp, free of rows": (
         LatentModel,
         lambda: objectives.Capacity(1.0),

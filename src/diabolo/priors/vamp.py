@@ -77,8 +77,18 @@ class VampPrior(Prior):
         self.standardised[n_rows:] += _TWIN_NOISE * torch.randn_like(self.standardised[n_rows:])
 
     def pseudo_inputs(self) -> Tensor:
-        """Return u_1, ..., u_K in units of X, shape (n_pseudo, *event)."""
-        return _Bounded.apply(self.shift + self.unit * self.standardised, self.low, self.high)
+        """Return u_1, ..., u_K in units of X, shape (n_pseudo, *event).
+
+        In training those that a step took out of the range come back to its edge first, and their gradient is that
+        of the edge (projected gradient descent). What a gradient says must not decide whether it counts: of several
+        processes each has its own, and only their mean is the batch's.
+        """
+        if self.training:
+            with torch.no_grad():
+                edges = ((edge - self.shift) / self.unit for edge in (self.low, self.high))
+                self.standardised.clamp_(*edges)
+        free = self.shift + self.unit * self.standardised
+        return free + (free.clamp(self.low, self.high) - free).detach()
 
     def forward(self, encode: Callable[[Tensor], Distribution]) -> MixtureOfNormals:
         """Return the mixture of the posteriors of the pseudo-inputs.
@@ -89,18 +99,3 @@ class VampPrior(Prior):
             If the posteriors are no Gaussians.
         """
         return MixtureOfNormals.of(encode(self.pseudo_inputs()))
-
-
-class _Bounded(torch.autograd.Function):
-    """Clamp; but the gradient of a value outside is kept where a step along it leads back inside."""
-
-    @staticmethod
-    def forward(ctx: Any, value: Tensor, low: Tensor, high: Tensor) -> Tensor:
-        ctx.save_for_backward(value, low, high)
-        return value.clamp(low, high)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        value, low, high = ctx.saved_tensors
-        outwards = ((value < low) & (gradient > 0)) | ((value > high) & (gradient < 0))
-        return gradient.masked_fill(outwards, 0), None, None
