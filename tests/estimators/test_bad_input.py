@@ -9,6 +9,8 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from diabolo import (
     VAE,
@@ -595,3 +597,18 @@ def test_numbers_that_are_no_categories_are_not_given_an_output_each():
     rows = np.column_stack([np.arange(40), 1000 * np.arange(40)])
     with pytest.raises(ValueError, match="found 39001 categories .* in 40 rows, .*OrdinalEncoder"):
         vae(likelihood="categorical").fit(rows)
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda model, rows: model.fit(rows),
+        lambda model, rows: model.fit_transform(rows),
+        lambda model, rows: make_pipeline(FunctionTransformer(), model).fit(rows),
+    ],
+)
+def test_a_warning_names_the_line_of_the_user(fit):
+    rows = np.column_stack([X[:, 0], 1e4 * X[:, 1]])
+    with pytest.warns(UserWarning, match="deviations of the columns of X differ") as told:
+        fit(AutoEncoder(1, **SMALL), rows)
+    assert [warning.filename for warning in told] == [__file__] * len(told)

@@ -516,7 +516,7 @@ class LatentEstimator(SavedEstimator):
 
     def _tell(self, outcome: Outcome) -> None:
         """Warn of what did not go as planned."""
-        tell(outcome, stacklevel=5)
+        tell(outcome)
 
     # -- rows ---------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import numbers
 import os
-import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -33,6 +32,7 @@ from diabolo.estimators.presets import PRESETS, Preset
 from diabolo.estimators.reconstructing import ReconstructingEstimator
 from diabolo.estimators.restarts import Restart, compared
 from diabolo.estimators.survey import Surveyed
+from diabolo.estimators.telling import warn
 from diabolo.models import Clustered, LatentModel
 from diabolo.networks import DCEC, Network
 from diabolo.objectives import Clustering, Reconstruction
@@ -382,11 +382,9 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         if n_empty := self.n_clusters - len(torch.unique(q.argmax(1))):
             said.append(f"{n_empty} of {self.n_clusters} clusters hold no row")
         if said:
-            warnings.warn(
+            warn(
                 f"{'; '.join(said)}. Fewer clusters may describe X better, or more epochs of the first stage hold more "
                 "apart.",
-                UserWarning,
-                stacklevel=4,
             )
 
     def _build(self, array: np.ndarray | Surveyed, valid: np.ndarray | None = None) -> None:

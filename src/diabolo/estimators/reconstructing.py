@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ from diabolo.contracts import Objective, Statistics
 from diabolo.estimators.base import _ONE_UNIT_RATIO
 from diabolo.estimators.choices import differing_deviations
 from diabolo.estimators.generating import GeneratingEstimator, Observation
+from diabolo.estimators.telling import warn
 from diabolo.likelihoods import Likelihood
 from diabolo.measures import Diagnosis, ReconstructionRecord, latent_continuity
 from diabolo.objectives import Reconstruction
@@ -107,9 +107,7 @@ class ReconstructingEstimator(GeneratingEstimator):
             return
         ratio = differing_deviations(statistics)
         if ratio > _ONE_UNIT_RATIO:
-            warnings.warn(
+            warn(
                 f"the deviations of the columns of X differ {ratio:.0f}-fold, so the largest columns decide the "
                 "reconstruction error; if the columns have different units, use scale='column'.",
-                UserWarning,
-                stacklevel=5,
             )

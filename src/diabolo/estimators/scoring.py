@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +17,7 @@ from diabolo.distributions import MixtureOfNormals
 from diabolo.estimators.generating import GeneratingEstimator, Latent
 from diabolo.estimators.inputs import one_of, positive_integer
 from diabolo.estimators.sources import large_source
+from diabolo.estimators.telling import warn
 from diabolo.likelihoods import Gaussian
 from diabolo.measures import (
     GenerativeRecord,
@@ -98,7 +98,7 @@ class ScoringEstimator(GeneratingEstimator):
         estimate = self._estimated(self._check_X(X, reset=False), n_draws, latent)
         text = estimate.warning()
         if text:
-            warnings.warn(text, UserWarning, stacklevel=2)
+            warn(text)
         return estimate
 
     def _estimated(self, array: np.ndarray, n_draws: int, latent: Latent = "prior") -> LikelihoodEstimate:

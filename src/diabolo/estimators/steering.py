@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from diabolo.contracts import Objective, Part, Schedule
 from diabolo.estimators.diagnosing import DiagnosingEstimator
 from diabolo.estimators.inputs import finite, one_of
 from diabolo.estimators.survey import Surveyed
+from diabolo.estimators.telling import warn
 from diabolo.measures import Target, TargetWarning
 from diabolo.models import LatentModel
 from diabolo.objectives import Constrained
@@ -106,7 +106,7 @@ class SteeringEstimator(DiagnosingEstimator):
         super()._tell(outcome)
         target = getattr(self, "target_", None)
         if target is not None and not target.is_met and outcome.stopped != "interrupted":
-            warnings.warn(self._why_missed(target, outcome.history), TargetWarning, stacklevel=4)
+            warn(self._why_missed(target, outcome.history), TargetWarning)
 
     def _why_missed(self, target: Target, history: list[dict[str, float]]) -> str:
         """Return the sentence about a target that was not met, by what the checks of the training showed."""
