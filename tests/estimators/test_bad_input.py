@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -57,6 +58,8 @@ def fitted():
         (sparse.csr_matrix(X), "[Ss]parse"),
         (np.ones((40, 6)), "all its 40 rows are equal"),
         (np.zeros((5, 4, 4, 4, 4)), "channel_axis"),
+        ("rows.npy", r"X must be rows, got the name of a file.*open_data\('rows.npy'\).X"),
+        (Path("rows.npy"), "X must be rows, got the name of a file"),
     ],
 )
 def test_data_that_cannot_be_fitted(bad, message):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -36,12 +37,17 @@ def source_of(X: Any, name: str) -> BatchSource | None:
     Raises
     ------
     TypeError
-        If it can be iterated over only once, shuffles its rows, or does not give arrays.
+        If it is the name of a file, can be iterated over only once, shuffles its rows, or does not give arrays.
     ValueError
         If items or blocks differ in shape.
     """
     if isinstance(X, BatchSource):
         return X
+    if isinstance(X, str | os.PathLike):
+        raise TypeError(
+            f"{name} must be rows, got the name of a file: read it, as in diabolo.data.open_data({str(X)!r}).X, which reads "
+            "large files in blocks."
+        )
     if isinstance(X, np.memmap):
         return ArraySource(X) if X.ndim > 1 and X.dtype.kind in "fiub" and len(X) else None
     if isinstance(X, IterableDataset):
