@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from diabolo import estimators
 from diabolo.contracts import Part
 from diabolo.estimators.base import LatentEstimator
+from diabolo.estimators.saving import Saved
 from diabolo.estimators.specs import from_spec
 from diabolo.storage import ModelFileError, read_model
 
@@ -53,5 +54,6 @@ def load(path: str | os.PathLike[str], parts: Iterable[type[Part]] = ()) -> Late
             stacklevel=2,
         )
         estimator.set_params(device="auto")
-    estimator._restore(tensors, from_spec(spec["model"], parts), spec["layout"], spec["fitted"], parts)
+    model = from_spec(spec["model"], parts)
+    estimator._restore(Saved(tensors, model, spec["layout"], spec["fitted"], parts))
     return estimator

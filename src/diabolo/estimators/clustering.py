@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import numbers
 import os
-from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Self
@@ -31,6 +30,7 @@ from diabolo.estimators.plan import FitPlan
 from diabolo.estimators.presets import PRESETS, Preset
 from diabolo.estimators.reconstructing import ReconstructingEstimator
 from diabolo.estimators.restarts import Restart, compared
+from diabolo.estimators.saving import Saved
 from diabolo.estimators.survey import Surveyed
 from diabolo.estimators.telling import warn
 from diabolo.models import Clustered, LatentModel
@@ -489,15 +489,8 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
     def _tensors(self) -> dict[str, Tensor]:
         return {**super()._tensors(), "labels": torch.as_tensor(self.labels_)}
 
-    def _restore(
-        self,
-        tensors: dict[str, Tensor],
-        model: LatentModel,
-        layout: dict[str, Any],
-        state: dict[str, Any],
-        parts: Iterable[type[Part]] = (),
-    ) -> None:
-        restarts = state.pop("restarts_")
-        super()._restore(tensors, model, layout, state, parts)
+    def _restore(self, saved: Saved) -> None:
+        restarts = saved.state.pop("restarts_")
+        super()._restore(saved)
         self.restarts_ = [Restart(**each) for each in restarts]
-        self.labels_ = tensors["labels"].numpy()
+        self.labels_ = saved.tensors["labels"].numpy()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,15 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils import check_random_state
-from torch import Tensor
 
-from diabolo.contracts import Part
 from diabolo.estimators.inputs import finite
 from diabolo.estimators.keeping import EVERY
 from diabolo.estimators.reconstructing import ReconstructingEstimator
+from diabolo.estimators.saving import Saved
 from diabolo.estimators.survey import Surveyed
 from diabolo.measures import ErrorCurve
-from diabolo.models import LatentModel
 
 
 class SizingEstimator(ReconstructingEstimator):
@@ -195,15 +192,8 @@ class SizingEstimator(ReconstructingEstimator):
         curve = getattr(self, "error_curve_", None)
         return state if curve is None else {**state, "error_curve_": curve.as_dict()}
 
-    def _restore(
-        self,
-        tensors: dict[str, Tensor],
-        model: LatentModel,
-        layout: dict[str, Any],
-        state: dict[str, Any],
-        parts: Iterable[type[Part]] = (),
-    ) -> None:
-        curve = state.pop("error_curve_", None)
-        super()._restore(tensors, model, layout, state, parts)
+    def _restore(self, saved: Saved) -> None:
+        curve = saved.state.pop("error_curve_", None)
+        super()._restore(saved)
         if curve is not None:
             self.error_curve_ = ErrorCurve(np.array(curve["n_components"]), np.array(curve["error"]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any, Literal, Self
 
@@ -15,11 +14,12 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from diabolo import priors
-from diabolo.contracts import Part, Sizes
+from diabolo.contracts import Sizes
 from diabolo.data import draw_rows
 from diabolo.estimators.base import LatentEstimator
 from diabolo.estimators.choices import part_named
 from diabolo.estimators.inputs import one_of, positive_integer
+from diabolo.estimators.saving import Saved
 from diabolo.estimators.sources import large_source
 from diabolo.estimators.specs import from_spec, to_spec
 from diabolo.likelihoods import Gaussian
@@ -145,18 +145,13 @@ class GeneratingEstimator(LatentEstimator):
             tensors |= {f"ex_post.{name}": t for name, t in self.ex_post_prior_.state_dict().items()}
         return tensors
 
-    def _restore(
-        self,
-        tensors: dict[str, Tensor],
-        model: LatentModel,
-        layout: dict[str, Any],
-        state: dict[str, Any],
-        parts: Iterable[type[Part]] = (),
-    ) -> None:
-        spec = state.pop("ex_post_prior_", None)
-        super()._restore(tensors, model, layout, state, parts)
+    def _restore(self, saved: Saved) -> None:
+        spec = saved.state.pop("ex_post_prior_", None)
+        super()._restore(saved)
         if spec is not None:
-            self.ex_post_prior_ = self._placed(from_spec(spec, parts))
-            weights = {k.removeprefix("ex_post."): t for k, t in tensors.items() if k.startswith("ex_post.")}
+            self.ex_post_prior_ = self._placed(from_spec(spec, saved.parts))
+            weights = {
+                k.removeprefix("ex_post."): t for k, t in saved.tensors.items() if k.startswith("ex_post.")
+            }
             self.ex_post_prior_.load_state_dict(weights)
             self.ex_post_prior_.eval()

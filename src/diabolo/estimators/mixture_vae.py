@@ -18,6 +18,7 @@ from diabolo.estimators.inputs import positive_integer
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
 from diabolo.estimators.plan import FitPlan
+from diabolo.estimators.saving import Saved
 from diabolo.estimators.survey import Surveyed
 from diabolo.estimators.vae import VAE
 from diabolo.likelihoods import Likelihood
@@ -211,6 +212,6 @@ class MixtureVAE(ClusterMixin, VAE):
     def _tensors(self) -> dict[str, Tensor]:
         return {**super()._tensors(), "labels": torch.as_tensor(self.labels_)}
 
-    def _restore(self, tensors: dict[str, Tensor], *args: Any) -> None:
-        super()._restore(tensors, *args)
-        self.labels_ = tensors["labels"].numpy()
+    def _restore(self, saved: Saved) -> None:
+        super()._restore(saved)
+        self.labels_ = saved.tensors["labels"].numpy()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import numbers
 import os
-from collections.abc import Iterable
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,31 @@ _FITTED = (
 )
 
 
+@dataclass(frozen=True)
+class Saved:
+    """What a file says of a fitted estimator.
+
+    Parameters
+    ----------
+    tensors : dict
+        Its weights, and other arrays, by name.
+    model : LatentModel
+        Of the parts that the file names, not yet built.
+    layout : dict
+        The fields of the :class:`Layout`.
+    state : dict
+        What else ``fit`` left, by attribute; each class takes its own out.
+    parts : tuple of classes
+        The classes of the user's own.
+    """
+
+    tensors: dict[str, Tensor]
+    model: LatentModel
+    layout: dict[str, Any]
+    state: dict[str, Any]
+    parts: tuple[type[Part], ...] = ()
+
+
 class SavedEstimator(CodingEstimator):
     """A model that outlives its process."""
 
@@ -88,23 +113,16 @@ class SavedEstimator(CodingEstimator):
     def _tensors(self) -> dict[str, Tensor]:
         return {f"model.{name}": tensor for name, tensor in self.model_.state_dict().items()}
 
-    def _restore(
-        self,
-        tensors: dict[str, Tensor],
-        model: LatentModel,
-        layout: dict[str, Any],
-        state: dict[str, Any],
-        parts: Iterable[type[Part]] = (),
-    ) -> None:
+    def _restore(self, saved: Saved) -> None:
         """Become the fitted estimator that a file describes."""
-        names = state.pop("feature_names_in_")
-        self._dtype = getattr(torch, state.pop("dtype"))
+        names = saved.state.pop("feature_names_in_")
+        self._dtype = getattr(torch, saved.state.pop("dtype"))
         self.n_components_ = self.n_components  # where a file from before it was kept does not say
-        for name, value in state.items():
+        for name, value in saved.state.items():
             setattr(self, name, value)
         if names:
             self.feature_names_in_ = np.asarray(names, dtype=object)
-        self.layout_ = Layout(**{**layout, "shape": tuple(layout["shape"])})
+        self.layout_ = Layout(**{**saved.layout, "shape": tuple(saved.layout["shape"])})
         self.event_shape_ = self.layout_.shape
         self.row_shape_ = (math.prod(self.event_shape_),) if self.layout_.flat else self.event_shape_
         self._n_features_out = self.n_components_
@@ -112,8 +130,10 @@ class SavedEstimator(CodingEstimator):
         self._minimised = None
         self._rate = math.nan
         self._made_with = self._shaping()
-        self.model_ = self._place(model, Sizes(self.layout_.event, self.n_components_))
-        weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+        self.model_ = self._place(saved.model, Sizes(self.layout_.event, self.n_components_))
+        weights = {
+            name.removeprefix("model."): t for name, t in saved.tensors.items() if name.startswith("model.")
+        }
         self.model_.load_state_dict(weights)
         self.model_.eval()
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any, Literal
 
 import numpy as np
-from torch import Tensor
 
-from diabolo.contracts import Objective, Part, Schedule
+from diabolo.contracts import Objective, Schedule
 from diabolo.estimators.diagnosing import DiagnosingEstimator
 from diabolo.estimators.inputs import finite, one_of
+from diabolo.estimators.saving import Saved
 from diabolo.estimators.survey import Surveyed
 from diabolo.estimators.telling import warn
 from diabolo.measures import Target, TargetWarning
-from diabolo.models import LatentModel
 from diabolo.objectives import Constrained
 from diabolo.training import Outcome, Plan
 
@@ -144,16 +142,9 @@ class SteeringEstimator(DiagnosingEstimator):
         state = {**super()._fitted_state(), "beta_": self.beta_}
         return {**state, "target_": asdict(self.target_)} if hasattr(self, "target_") else state
 
-    def _restore(
-        self,
-        tensors: dict[str, Tensor],
-        model: LatentModel,
-        layout: dict[str, Any],
-        state: dict[str, Any],
-        parts: Iterable[type[Part]] = (),
-    ) -> None:
-        target = state.pop("target_", None)
-        super()._restore(tensors, model, layout, state, parts)
+    def _restore(self, saved: Saved) -> None:
+        target = saved.state.pop("target_", None)
+        super()._restore(saved)
         if not hasattr(self, "beta_"):  # of a file from before beta_ was kept
             self.beta_ = final_beta(self._objective())
         if target is not None:

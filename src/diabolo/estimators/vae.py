@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from diabolo.estimators.generating import Latent, Observation
 from diabolo.estimators.inputs import one_of, positive_integer
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
+from diabolo.estimators.saving import Saved
 from diabolo.estimators.steering import SteeringEstimator
 from diabolo.likelihoods import Likelihood
 from diabolo.networks import Network
@@ -298,7 +299,7 @@ class VAE(SteeringEstimator):
         kept = {"aggregate": self._aggregate} if hasattr(self, "_aggregate") else {}
         return {**super()._tensors(), **kept}
 
-    def _restore(self, tensors: dict[str, Tensor], *args: Any) -> None:
-        super()._restore(tensors, *args)
-        if "aggregate" in tensors:
-            self._aggregate = tensors["aggregate"].to(self._device())
+    def _restore(self, saved: Saved) -> None:
+        super()._restore(saved)
+        if "aggregate" in saved.tensors:
+            self._aggregate = saved.tensors["aggregate"].to(self._device())
