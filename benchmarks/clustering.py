@@ -136,7 +136,7 @@ def _scores(y: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 DEEP: dict[str, dict[str, Any]] = {
     "paper": {"preset": "paper"},
     "fast": {},
-    "augmented": {"augmentation": "motion", "reconstruction": False, "max_epochs": 60, "max_iter": 3500},
+    "augmented": {"augmentation": "motion", "reconstruction": False, "max_epochs": 100, "max_iter": 5500},
 }
 
 
