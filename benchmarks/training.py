@@ -132,7 +132,7 @@ class _Images(torch.utils.data.Dataset):
 
 def epoch_of_mlp(batch: int, seed: int, n_steps: int = 150) -> dict:
     """Steps of the 784-400-20 VAE beside autograd, plain PyTorch, and their matrix products."""
-    x = _strokes(20_000, 28, seed).flatten(1)
+    x = _strokes(batch * n_steps, 28, seed).flatten(1)
     model = _started(MLP((400,)), x, 20)
     return _over_the_floor(model, ELBO(), x, batch, n_steps)
 
@@ -140,14 +140,13 @@ def epoch_of_mlp(batch: int, seed: int, n_steps: int = 150) -> dict:
 def epoch_of_convolutions(net: str, seed: int) -> dict:
     """Steps of a convolutional net, batches of 128, beside plain PyTorch and their convolutions, one by one."""
     if net == "DCEC":
-        x = _strokes(2000, 28, seed)
+        x = _strokes(1000, 28, seed)
         return _over_the_floor(_started(DCEC(), x, 10, vae=False), Reconstruction(), x, 128, 2)
-    x = _strokes(2000, 32, seed)
+    x = _strokes(1000, 32, seed)
     return _over_the_floor(_started(Conv2d((32, 64, 128, 256)), x, 20), ELBO(), x, 128, 2)
 
 
 def _over_the_floor(model: Any, objective: Any, x: torch.Tensor, batch: int, n_steps: int) -> dict:
-    x = x[: max(batch * n_steps, len(x) // 2)]
     plan = Plan(n_steps, batch, 1e-3, NEVER)
     contenders: dict[str, Callable[[], object]] = {}
 
