@@ -115,6 +115,15 @@ def test_classes_may_be_words(places, classes, typed, tmp_path, header, run):
     assert "holds 120 rows of 2 values" in said.err
 
 
+@pytest.mark.parametrize("classes", [["1"] * 121, ["1", "2"] * 60 + ["3"], ["one", "two"] * 60 + ["one"]])
+def test_a_class_more_than_rows_is_no_header(places, typed, tmp_path, classes):
+    (tmp_path / "long.csv").write_text("\n".join(classes) + "\n")
+    said = typed("cluster", places / "images.npy", "--labels", tmp_path / "long.csv", *WORDS)
+    assert said.code == 2
+    assert "--labels must hold one class for each of the 120 rows" in said.err
+    assert "holds 121 rows of 1 values" in said.err
+
+
 def test_fewer_rows_than_clusters(places, typed, tmp_path):
     said = typed("cluster", places / "images.npy", "--n-clusters", "121", "--out", tmp_path / "c")
     assert said.code == 2

@@ -107,10 +107,13 @@ def _classes(path: str, reading: Reading, n_rows: int) -> np.ndarray:
         import numpy as np
 
         found = np.load(Path(path).expanduser(), allow_pickle=False)
-    elif path.lower().endswith(".csv"):
-        found = _names(Path(path).expanduser(), n_rows)
     else:
-        found = read(path, beside(path, reading)).X
+        try:
+            found = read(path, beside(path, reading)).X
+        except ValueError:
+            if not path.lower().endswith(".csv"):
+                raise
+            found = _words(Path(path).expanduser(), n_rows)
     found = found.reshape(len(found), -1) if found.ndim else found.reshape(0, 0)
     if found.shape != (n_rows, 1):
         raise errors.UsageError(
@@ -120,8 +123,8 @@ def _classes(path: str, reading: Reading, n_rows: int) -> np.ndarray:
     return found[:, 0]
 
 
-def _names(path: Path, n_rows: int) -> np.ndarray:
-    """Return the lines of a CSV file, which may be words, without a header if there is one more than rows."""
+def _words(path: Path, n_rows: int) -> np.ndarray:
+    """Return the cells of a CSV file of words; a line more than rows is a header where its word is no other line's."""
     import csv
 
     import numpy as np
@@ -129,10 +132,11 @@ def _names(path: Path, n_rows: int) -> np.ndarray:
     from diabolo.data.tables import csv_errors
 
     with csv_errors(path), path.open(encoding="utf-8-sig", newline="") as file:
-        lines = [row for row in csv.reader(file) if row]
+        lines = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
+    if len(lines) == n_rows + 1 and lines[0] not in lines[1:]:
+        lines = lines[1:]
     width = max(map(len, lines), default=0)
-    header = len(lines) == n_rows + 1
-    return np.array([[cell.strip() for cell in [*row, *[""] * (width - len(row))]] for row in lines[header:]])
+    return np.array([[*row, *[""] * (width - len(row))] for row in lines])
 
 
 def _measured(estimator: Any, rows: Rows) -> dict[str, Any]:
