@@ -64,6 +64,17 @@ def test_grid_search_reaches_nested_parameters(digits):
     assert search.best_params_["likelihood__scale"] == 4.0
 
 
+def test_a_parameter_of_a_part_that_is_a_name_says_what_to_give():
+    with pytest.raises(ValueError, match=r"likelihood='auto': give an object of diabolo\.likelihoods"):
+        VAE(2).set_params(likelihood__scale=1.0)
+    with pytest.raises(ValueError, match=r"objective='elbo': give an object of diabolo\.objectives"):
+        VAE(2).set_params(objective__beta=1.0)
+    with pytest.raises(ValueError, match="Invalid parameter 'priors'"):
+        VAE(2).set_params(priors__n_modes=1)
+    both = VAE(2).set_params(likelihood__scale=0.5, likelihood=Gaussian())
+    assert both.likelihood.scale == 0.5
+
+
 def test_clone_copies_parts_and_their_parameters():
     estimator = VAE(3, likelihood=Gaussian(scale=2.0), network=MLP((5, 4)))
     copy = clone(estimator)

@@ -58,12 +58,14 @@ EFFORTS = {"normal": 2000, "thorough": 20000}
 _CHECKS = 40
 _FEWEST_ROWS_TO_HOLD_OUT = 20
 #: What validation_fraction="auto" holds out: 40 checks of more rows would take a good part of the training's time.
-_HELD_OUT, _MOST_ROWS_TO_HOLD_OUT = 0.1, 2000
+_HELD_OUT, _MOST_ROWS_TO_HOLD_OUT = 0.1, 1000
 #: The rate of ``partial_fit``, which does not know how often it will be called.
 _CONSTANT_RATE = 2e-3
 #: Most rows, and most values of them, that are held out of a source.
 _MOST_HELD_OUT, _MOST_HELD_OUT_VALUES = 1 << 14, 1 << 23
 _ONE_UNIT_RATIO = 100.0
+#: What may be given by name, or as an object of the room of that name, which has parameters.
+_PARTS = ("corruption", "likelihood", "network", "objective", "posterior", "prior")
 
 Effort = Literal["normal", "thorough"]
 
@@ -80,6 +82,24 @@ class LatentEstimator(SavedEstimator):
     @abstractmethod
     def _parts(self) -> dict[str, Part]:
         """Return the posterior, the prior and the corruption of the model."""
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, those of a part too, as ``likelihood__scale`` where ``likelihood`` is an object.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or the part is given by its name, which has none.
+        """
+        given = {**self.get_params(deep=False), **params}
+        for key in params:
+            part, nested, _ = key.partition("__")
+            if nested and part in _PARTS and isinstance(given.get(part, ...), str | None):
+                raise ValueError(
+                    f"{key} is a parameter of an object, but {part}={given.get(part)!r}: "
+                    f"give an object of diabolo.{part}s first, as {part}=..."
+                )
+        return super().set_params(**params)
 
     # -- fitting ------------------------------------------------------------------------------
 

@@ -27,14 +27,14 @@ COMMON = """network : str or Network
     batch_size : int
         Rows in a step.
     learning_rate : float or "auto"
-        Largest learning rate of Adam; it rises over 5 % of the steps and falls to 0 as a cosine. ``"auto"``: in
+        Largest learning rate of Adam; it rises over 15 % of the steps and falls to 0 as a cosine. ``"auto"``: in
         proportion to the root of rows over steps, for the more often rows are seen, the easier they are
         learned by heart; 6e-3 at most and 2e-3 at least (``learning_rate_``).
     early_stopping : bool
         Hold out rows, keep the weights that are best on them and stop when these no longer
         improve. With fewer than 20 rows none are held out.
     validation_fraction : float or "auto"
-        Share of the rows that is held out. ``"auto"``: a tenth, but of many rows no more than 2,000.
+        Share of the rows that is held out. ``"auto"``: a tenth, but of many rows no more than 1,000.
     n_iter_no_change : int
         Checks (one every 40th of the training) without improvement before it stops, counted once the
         learning rate has risen (after .15 of the training).
