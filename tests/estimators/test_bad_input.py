@@ -48,7 +48,8 @@ def fitted():
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (np.where(np.arange(240).reshape(40, 6) == 7, np.nan, X), "NaN"),
+        (np.where(np.arange(240).reshape(40, 6) == 7, np.nan, X), "NaN.*SimpleImputer"),
+        (np.ma.masked_greater(X, X.max() - 1e-9), r"masked array, 1 of its values .*X\.filled"),
         (np.where(np.arange(240).reshape(40, 6) == 7, np.inf, X), "infinity"),
         (np.empty((0, 6)), "0 sample"),
         (X[:1], "1 sample.*minimum of 2"),
@@ -136,6 +137,29 @@ def test_arguments_that_mean_nothing(params, message):
 def test_values_outside_the_support_name_the_column(likelihood, data, message):
     with pytest.raises(ValueError, match=message):
         vae(likelihood=likelihood).fit(data)
+
+
+def test_columns_of_a_data_frame_that_hold_no_numbers_are_named():
+    pd = pytest.importorskip("pandas")
+    numbers = {"size": X[:, 0], "code": pd.Series([1, 2] * 20, dtype=object), "flag": [True, False] * 20}
+    dates, words = pd.date_range("2026-01-01", periods=40), pd.Categorical(["x", "y"] * 20)
+    for others in ({"day": dates}, {"kind": words}, {"day": dates, "kind": words}):
+        with pytest.raises(ValueError) as caught:
+            vae().fit(pd.DataFrame({**numbers, **others}))
+        said = str(caught.value)
+        assert all(f"{name} (" in said for name in others) and "OneHotEncoder" in said
+        assert not any(f"{name} (" in said for name in numbers)
+    assert vae().fit(pd.DataFrame(numbers)).n_features_in_ == 3
+    missing = pd.DataFrame({**numbers, "count": pd.array([1, None] * 20, dtype="Int64")})
+    with pytest.raises(ValueError, match="X contains NaN.*SimpleImputer"):
+        vae().fit(missing)
+
+
+def test_a_mask_that_hides_nothing_is_no_mistake(fitted):
+    rows = np.ma.masked_greater(X, X.max())
+    assert (fitted.transform(rows) == fitted.transform(X)).all()
+    with pytest.raises(ValueError, match="masked array"):
+        fitted.transform(np.ma.masked_greater(X, 0.0))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

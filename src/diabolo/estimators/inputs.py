@@ -6,6 +6,8 @@ import math
 import numbers
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,17 @@ def checked_array(estimator: Any, X: ArrayLike | BatchSource, *, reset: bool, na
     """Return rows as a real array of any shape, after scikit-learn's checks; ``reset`` learns the columns."""
     source = source_of(X, name)
     if source is None:
-        return _checked_array(estimator, from_torch(X, name), reset=reset, name=name)
+        _refuse_masks(X, name)
+        try:
+            return _checked_array(estimator, from_torch(X, name), reset=reset, name=name)
+        except (TypeError, ValueError) as error:
+            columns = _columns_of_words(X)
+            if not columns:
+                raise
+            raise ValueError(
+                f"{name} must hold real numbers, but some of its columns do not: {', '.join(columns)}. Leave them out, or "
+                "encode them as numbers (sklearn.preprocessing.OneHotEncoder)."
+            ) from error
     with warnings.catch_warnings():
         if source.feature_names is not None:  # they are compared here
             warnings.filterwarnings("ignore", message="X does not have valid feature names")
@@ -34,31 +46,73 @@ def checked_array(estimator: Any, X: ArrayLike | BatchSource, *, reset: bool, na
     return array
 
 
+def _refuse_masks(X: Any, name: str) -> None:
+    if isinstance(X, np.ma.MaskedArray) and (n_masked := np.ma.count_masked(X)):
+        raise ValueError(
+            f"{name} is a masked array, {n_masked} of its values are masked, and every value is needed: fill them "
+            f"({name}.filled(...), or sklearn.impute on {name}.filled(numpy.nan))."
+        )
+
+
+def _columns_of_words(X: Any) -> list[str]:
+    """Return the columns of a data frame that hold dates, or values that are not read as numbers, with their dtypes."""
+    if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
+        return []
+    dtypes = zip(X.columns, X.dtypes, strict=True)
+    return [
+        f"{column} ({dtype})"
+        for column, dtype in dtypes
+        if not _is_numeric(X[column], getattr(dtype, "kind", "O"))
+    ]
+
+
+def _is_numeric(column: Any, kind: str) -> bool:
+    if kind != "O":
+        return kind in "fiub"
+    try:
+        np.asarray(column).astype(np.float64)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def _checked_array(estimator: Any, X: Any, *, reset: bool, name: str) -> np.ndarray:
     least = 2 if reset else 1
     n_dims = np.ndim(X) if isinstance(X, list | tuple) else getattr(X, "ndim", 2)
-    if n_dims <= 2:
-        try:
+    with _said_of(name):
+        if n_dims <= 2:
             array = validate_data(
                 estimator, X, reset=reset, dtype="numeric", ensure_min_samples=least, order="C"
             )
-        except ValueError as error:  # validate_data knows no other name than X
-            said = re.sub(r"^(Input |)X (?=contains|has)", rf"\g<1>{name} ", str(error))
-            raise ValueError(said) from error
-    else:
-        array = check_array(
-            X,
-            allow_nd=True,
-            dtype="numeric",
-            ensure_min_samples=least,
-            estimator=estimator,
-            input_name=name,
-            order="C",
-        )
-        if reset:
-            estimator.n_features_in_ = math.prod(array.shape[1:])
-            estimator.__dict__.pop("feature_names_in_", None)
+        else:
+            array = check_array(
+                X,
+                allow_nd=True,
+                dtype="numeric",
+                ensure_min_samples=least,
+                estimator=estimator,
+                input_name=name,
+                order="C",
+            )
+    if reset and n_dims > 2:
+        estimator.n_features_in_ = math.prod(array.shape[1:])
+        estimator.__dict__.pop("feature_names_in_", None)
     return _real(array, name)
+
+
+@contextmanager
+def _said_of(name: str) -> Iterator[None]:
+    """Let scikit-learn's errors speak of the argument, which it calls X, and say what helps where values are missing."""
+    try:
+        yield
+    except ValueError as error:
+        said = re.sub(r"^(Input |)X (?=contains|has)", rf"\g<1>{name} ", str(error))
+        if "contains NaN" in said:  # what scikit-learn says further is about other models
+            said = (
+                f"{said.splitlines()[0]} Fill what is missing first (sklearn.impute.SimpleImputer, in a Pipeline), or leave "
+                "these rows out."
+            )
+        raise ValueError(said) from error
 
 
 def checked_source(estimator: Any, source: BatchSource, *, reset: bool, name: str) -> BatchSource:
@@ -83,9 +137,10 @@ def checked_source(estimator: Any, source: BatchSource, *, reset: bool, name: st
 
 def checked_block(estimator: Any, block: np.ndarray, name: str) -> np.ndarray:
     """Return a block of the rows of a source, after the same checks of its values as :func:`checked_array`."""
-    array = check_array(
-        block, allow_nd=True, dtype="numeric", estimator=estimator, input_name=name, order="C"
-    )
+    with _said_of(name):
+        array = check_array(
+            block, allow_nd=True, dtype="numeric", estimator=estimator, input_name=name, order="C"
+        )
     return _real(array, name)
 
 
