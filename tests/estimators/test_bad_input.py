@@ -144,11 +144,9 @@ def test_columns_of_a_data_frame_that_hold_no_numbers_are_named():
     numbers = {"size": X[:, 0], "code": pd.Series([1, 2] * 20, dtype=object), "flag": [True, False] * 20}
     dates, words = pd.date_range("2026-01-01", periods=40), pd.Categorical(["x", "y"] * 20)
     for others in ({"day": dates}, {"kind": words}, {"day": dates, "kind": words}):
-        with pytest.raises(ValueError) as caught:
+        named = ", ".join(rf"{name} \([^()]+\)" for name in others)
+        with pytest.raises(ValueError, match=rf"columns do not: {named}\. .*OneHotEncoder"):
             vae().fit(pd.DataFrame({**numbers, **others}))
-        said = str(caught.value)
-        assert all(f"{name} (" in said for name in others) and "OneHotEncoder" in said
-        assert not any(f"{name} (" in said for name in numbers)
     assert vae().fit(pd.DataFrame(numbers)).n_features_in_ == 3
     missing = pd.DataFrame({**numbers, "count": pd.array([1, None] * 20, dtype="Int64")})
     with pytest.raises(ValueError, match="X contains NaN.*SimpleImputer"):
