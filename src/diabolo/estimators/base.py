@@ -94,9 +94,10 @@ class LatentEstimator(SavedEstimator):
         given = {**self.get_params(deep=False), **params}
         for key in params:
             part, nested, _ = key.partition("__")
-            if nested and part in _PARTS and isinstance(given.get(part, ...), str | None):
+            value = given.get(part, ...)
+            if nested and part in _PARTS and isinstance(value, str | None):
                 raise ValueError(
-                    f"{key} is a parameter of an object, but {part}={given.get(part)!r}: "
+                    f"{key} is a parameter of an object, but {part}={value!r}: "
                     f"give an object of diabolo.{part}s first, as {part}=..."
                 )
         return super().set_params(**params)

@@ -94,9 +94,9 @@ def _checked_array(estimator: Any, X: Any, *, reset: bool, name: str) -> np.ndar
                 input_name=name,
                 order="C",
             )
-    if reset and n_dims > 2:
-        estimator.n_features_in_ = math.prod(array.shape[1:])
-        estimator.__dict__.pop("feature_names_in_", None)
+            if reset:
+                estimator.n_features_in_ = math.prod(array.shape[1:])
+                estimator.__dict__.pop("feature_names_in_", None)
     return _real(array, name)
 
 
