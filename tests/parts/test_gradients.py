@@ -20,6 +20,7 @@ from diabolo.training.gradient import Autograd
 from diabolo.training.loop import adam
 from diabolo.training.sharing import Alone
 
+GRADIENTS = ("mixed", "reparametrised", "sticking_the_landing")
 LIKELIHOODS = [Bernoulli(), Gaussian(), Gaussian("per_feature"), Gaussian("data"), Gaussian(0.3)]
 NETWORKS = [
     Linear(),
@@ -59,11 +60,13 @@ def assert_equal(model, objective, x, tolerance, context=None):
         assert (a - b).norm() <= tolerance * b.norm()
 
 
-@pytest.mark.parametrize("vae", [True, False])
+@pytest.mark.parametrize(
+    "objective", [*(ELBO(2.0, gradient=g) for g in GRADIENTS), Reconstruction()], ids=repr
+)
 @pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=repr)
 @pytest.mark.parametrize("network", NETWORKS, ids=repr)
-def test_gradients_are_those_of_autograd(network, likelihood, vae):
-    objective = ELBO(2.0) if vae else Reconstruction()
+def test_gradients_are_those_of_autograd(network, likelihood, objective):
+    vae = objective.needs_density
     model, x = built(network, likelihood, vae=vae)
     assert_equal(model, objective, x, 1e-5)
     model, x = built(network, likelihood, vae=vae, dtype=torch.float64)
@@ -80,7 +83,8 @@ def test_nothing_comes_back_from_scales_beyond_their_limits():
     model, x = built(MLP((8,)), Gaussian(), dtype=torch.float64)
     model.posterior.head.bias.data[3:] = torch.tensor([-40.0, 12.1, 0.3])
     model.decoder[0].weight.data[:, 1] *= 1e-5
-    assert_equal(model, ELBO(), x, 1e-12)
+    for gradient in GRADIENTS:
+        assert_equal(model, ELBO(gradient=gradient), x, 1e-12)
 
 
 def test_a_range_of_scales_is_kept_and_has_the_gradients_of_autograd():
@@ -106,7 +110,6 @@ def test_who_has_none():
     for objective in (
         ELBO(n_draws=2),
         ELBO(free_bits=0.1),
-        ELBO(gradient="sticking_the_landing"),
         ImportanceWeighted(2),
     ):
         assert written_gradient(plain, objective) is None

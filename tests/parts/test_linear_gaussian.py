@@ -152,7 +152,10 @@ def test_the_linear_beta_vae_is_reverse_water_filling(x, linear, hermite, beta):
     assert float(e.rate.mean().detach()) == pytest.approx(0.5 * np.log(values[:D] / s).sum(), rel=1e-11)
     assert distortion == pytest.approx(np.minimum(values, s).sum(), rel=1e-11)
     # a stationary point of the objective in everything but the scale of the likelihood, which is given here
-    loss = -(log_weights.exp()[:, None] * e.log_px).sum(0).mean() + ELBO(beta)(e)["weighted_rate"]
+    loss = (
+        -(log_weights.exp()[:, None] * e.log_px).sum(0).mean()
+        + ELBO(beta, gradient="reparametrised")(e)["weighted_rate"]
+    )
     loss.backward()
     for name, parameter in model.named_parameters():
         if name != "likelihood.log_scale":

@@ -66,8 +66,12 @@ def exact_elbo_gradient(model, x):
     return torch.cat([p.grad.flatten() for p in model.parameters()])
 
 
-@pytest.mark.parametrize("gradient", ["reparametrised", "sticking_the_landing"])
-def test_both_gradients_of_the_elbo_have_the_exact_mean(model, x, gradient):
+@pytest.mark.parametrize(
+    "log_scale", [0.0, -1.6, -3.0]
+)  # some rows of the second are narrow, all of the third
+@pytest.mark.parametrize("gradient", ["mixed", "reparametrised", "sticking_the_landing"])
+def test_all_gradients_of_the_elbo_have_the_exact_mean(model, x, gradient, log_scale):
+    model.posterior.head.bias.data[1] += log_scale
     mean, error, _ = gradients(model, ELBO(gradient=gradient, n_draws=20), x, 4000)
     exact = exact_elbo_gradient(model, x)
     assert ((mean - exact).abs() < 4.5 * error + 1e-12).all()
@@ -84,16 +88,44 @@ def test_sticking_the_landing_has_no_variance_at_the_exact_posterior():
         model.posterior.head.weight.zero_()
         model.decoder[0].weight.zero_()
     x = torch.ones(3, 4, dtype=torch.float64)
-    for gradient, silent in (("sticking_the_landing", True), ("reparametrised", True)):
+    for gradient in ("mixed", "sticking_the_landing", "reparametrised"):
         e = model.evaluate(x)
         model.zero_grad()
         sum(ELBO(gradient=gradient)(e).values()).backward()
-        assert (model.posterior.head.bias.grad.abs().max() < 1e-12) == silent
+        assert model.posterior.head.bias.grad.abs().max() < 1e-12
     # the same estimate with the score left in is noisy
     e = model.evaluate(x)
     model.zero_grad()
     (-e.log_weight.mean()).backward()
     assert model.posterior.head.bias.grad.abs().max() > 1e-3
+
+
+def test_the_mixed_gradient_lands_in_wide_dimensions_and_has_the_entropy_of_narrow_ones():
+    model = (
+        LatentModel(MLP((5,)), DiagonalGaussian(), Bernoulli(), StandardNormal())
+        .build(Sizes((4,), 2))
+        .double()
+    )
+    model.posterior.head.bias.data[2:] = torch.tensor([-0.5, -2.5])  # sigma about .6 and .08
+    x, noise = torch.rand(6, 4, dtype=torch.float64), torch.randn(3, 6, 2, dtype=torch.float64)
+
+    def gradient(loss_of):
+        model.zero_grad()
+        evaluation = model.evaluate(x, noise=noise)
+        loss_of(evaluation).backward()
+        return model.posterior.head.bias.grad.clone().view(2, 2)
+
+    def from_objective(name):
+        return gradient(lambda e: sum(ELBO(gradient=name)(e).values()))
+
+    mixed, landing = from_objective("mixed"), from_objective("sticking_the_landing")
+    entropy = gradient(lambda e: (e.distortion - e.log_pz - e.posterior.entropy()).mean())
+    assert torch.allclose(mixed[:, 0], landing[:, 0], rtol=1e-12)
+    assert torch.allclose(mixed[:, 1], entropy[:, 1], rtol=1e-12)
+    assert not torch.isclose(landing[:, 1], entropy[:, 1], rtol=1e-3).any()
+    e = model.evaluate(x, noise=noise)
+    values = [sum(ELBO(gradient=g)(e).values()).item() for g in ("mixed", "reparametrised")]
+    assert values[0] == pytest.approx(values[1], abs=1e-12)
 
 
 def test_the_doubly_reparametrised_gradient_has_the_mean_of_the_plain_one(model, x):

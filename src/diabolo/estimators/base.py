@@ -8,7 +8,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -54,7 +54,7 @@ from diabolo.training import (
 from diabolo.training.loop import adam
 
 #: Steps of the optimiser for each value of ``effort``.
-EFFORTS = {"normal": 2000, "thorough": 20000}
+EFFORTS = {"normal": 2000, "thorough": 20_000}
 _CHECKS = 40
 _FEWEST_ROWS_TO_HOLD_OUT = 20
 #: What validation_fraction="auto" holds out: 40 checks of more rows would take a good part of the training's time.
@@ -74,6 +74,8 @@ class LatentEstimator(SavedEstimator):
     """An encoder and a decoder behind scikit-learn's face; subclasses say which model and objective."""
 
     # -- what a subclass says ------------------------------------------------------------------
+
+    _efforts: ClassVar[dict[str, int]] = EFFORTS
 
     @abstractmethod
     def _objective(self) -> Objective:
@@ -461,7 +463,7 @@ class LatentEstimator(SavedEstimator):
         """Say once that one scale may not fit the columns of a table."""
 
     def _plan(self, n_rows: int) -> Plan:
-        n_steps = EFFORTS[self.effort]
+        n_steps = self._efforts[self.effort]
         if self.max_epochs is not None:
             n_steps = self.max_epochs * steps_per_epoch(n_rows, self.batch_size)
         rate = self.learning_rate

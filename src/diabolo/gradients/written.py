@@ -14,6 +14,7 @@ from diabolo.gradients.observations import Distortion, distortion_of
 from diabolo.models import LatentModel
 from diabolo.objectives import ELBO, Reconstruction
 from diabolo.objectives.base import weight_at
+from diabolo.objectives.elbo import LANDING_FROM
 from diabolo.posteriors import Deterministic, DiagonalGaussian
 from diabolo.priors import StandardNormal
 
@@ -45,12 +46,7 @@ def written_gradient(model: Model, objective: Objective) -> WrittenGradient | No
 
 
 def _is_plain(objective: Objective) -> bool:
-    return (
-        type(objective) is ELBO
-        and objective.n_draws == 1
-        and objective.gradient == "reparametrised"
-        and not objective.free_bits
-    )
+    return type(objective) is ELBO and objective.n_draws == 1 and not objective.free_bits
 
 
 def _learns(parameter: Tensor) -> bool:
@@ -65,8 +61,14 @@ class WrittenGradient:
         d loss / dm     = g + beta m / n,
         d loss / dlog s = g eps s + beta (s^2 - 1) / n
 
-    (the rate in closed form, Kingma & Welling 2014, appendix B), and the layers have the usual products. It draws
-    from torch's generator what ``model.evaluate`` would, in the same order.
+    (the rate in closed form, Kingma & Welling 2014, appendix B), or, sticking the landing (Roeder et al. 2017),
+
+        d loss / dm     = g + beta (z - eps / s) / n,
+        d loss / dlog s = eps s d loss / dm,
+
+    where "mixed" has 0 in place of eps / s, and -beta / n more in the second line, for scales below its limit; the
+    layers have the usual products. It draws from torch's generator what ``model.evaluate`` would, in the
+    same order.
 
     Examples
     --------
@@ -104,17 +106,26 @@ class WrittenGradient:
         mean, free = parameters.chunk(2, dim=-1)
         log_scale = free.clamp(*model.posterior.limits)
         scale = log_scale.exp()
-        distortion, gradient = self.distortion(self.decoder.forward(torch.addcmul(mean, scale, noise)), rows)
+        z = torch.addcmul(mean, scale, noise)
+        distortion, gradient = self.distortion(self.decoder.forward(z), rows)
         excess = scale.square().sub_(1)
         rate = (0.5 * (mean.square().sum() + excess.sum()) - log_scale.sum()) / len(x)
         beta = weight_at(self.objective.beta, progress, rate)
-        to_code, share = self._back(gradient), beta / len(x)
-        to_log_scale = (to_code * noise).mul_(scale).add_(excess, alpha=share)
-        to_log_scale.mul_(free == log_scale)  # nothing comes back from beyond the limits
-        to_parameters = torch.cat([to_code.add_(mean, alpha=share), to_log_scale], dim=-1)
-        self.encoder.backward(to_parameters, to_input=False)
+        to_mean, share = self._back(gradient), beta / len(x)
         self._quantities = {"distortion": distortion.item(), "rate": rate.item()}
-        return self._quantities["distortion"] + beta * self._quantities["rate"]
+        kind = self.objective.gradient
+        if kind == "reparametrised":
+            to_log_scale = (to_mean * noise).mul_(scale).add_(excess, alpha=share)
+            to_mean.add_(mean, alpha=share)
+        else:
+            narrow = scale < (LANDING_FROM if kind == "mixed" else 0.0)
+            to_mean.add_(z - (noise / scale).masked_fill_(narrow, 0.0), alpha=share)
+            to_log_scale = (to_mean * noise).mul_(scale).sub_(narrow.to(scale.dtype), alpha=share)
+        if kind == "sticking_the_landing":
+            rate = (0.5 * (z.square().sum() - noise.square().sum()) - log_scale.sum()) / len(x)
+        to_log_scale.mul_(free == log_scale)  # nothing comes back from beyond the limits
+        self.encoder.backward(torch.cat([to_mean, to_log_scale], dim=-1), to_input=False)
+        return self._quantities["distortion"] + beta * rate.item()
 
     def quantities(self) -> dict[str, float]:
         """Return the distortion and, for a VAE, the rate of the last batch, in nats per row."""

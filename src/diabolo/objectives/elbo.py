@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from diabolo.contracts import Evaluation, Model, Objective, Schedule
-from diabolo.distributions import detached, rate_of_dimensions
+from diabolo.distributions import DiagonalNormal, detached, rate_of_dimensions
 from diabolo.objectives.base import check_weight, weight_at
+
+#: Scale of q(z|x) from which gradient="mixed" sticks the landing, whose noise is divided by the scale.
+LANDING_FROM = 0.2
+
+Gradient = Literal["mixed", "reparametrised", "sticking_the_landing"]
 
 
 class ELBO(Objective):
@@ -24,9 +30,13 @@ class ELBO(Objective):
         Weight of the rate, 0 or more, or a schedule of it.
     n_draws : int
         Codes drawn for each row and step.
-    gradient : {"reparametrised", "sticking_the_landing"}
-        The second drops the score of log q(z|x), whose mean is 0, and takes the rate from the
-        draws: its variance vanishes as q approaches p(z|x) (Roeder et al. 2017).
+    gradient : {"mixed", "reparametrised", "sticking_the_landing"}
+        All have the same mean. "reparametrised" takes that of the rate, in closed form where there is one
+        (Kingma & Welling 2014). "sticking_the_landing" drops the score of log q(z|x), whose mean is 0, and takes
+        the rate from the draws: its variance vanishes as q approaches p(z|x) (Roeder et al. 2017), but grows with
+        1 / sigma where it does not, as for unusual rows. "mixed" sticks the landing in those dimensions of a row whose
+        sigma is 0.2 or more, and has the entropy in closed form in the others; it is "reparametrised"
+        where q is no diagonal Gaussian or there are free bits.
     free_bits : float
         Nats that each dimension carries without cost: its rate, averaged over the batch, counts
         only above this (Kingma et al. 2016). Diagonal Gaussians only.
@@ -39,7 +49,7 @@ class ELBO(Objective):
         beta: float | Schedule = 1.0,
         *,
         n_draws: int = 1,
-        gradient: Literal["reparametrised", "sticking_the_landing"] = "reparametrised",
+        gradient: Gradient = "mixed",
         free_bits: float = 0.0,
     ) -> None:
         super().__init__()
@@ -57,9 +67,9 @@ class ELBO(Objective):
         """Refuse hyper-parameters that mean nothing, and a model without densities."""
         check_weight(self, "beta", "a number, 0 or more (1 is the true ELBO), or a schedule")
         self.check_whole("n_draws")
-        self.check_choice("gradient", ("reparametrised", "sticking_the_landing"))
+        self.check_choice("gradient", ("mixed", "reparametrised", "sticking_the_landing"))
         self.check_number("free_bits", "a number of nats, 0 or more", least=0)
-        if self.free_bits and self.gradient != "reparametrised":
+        if self.free_bits and self.gradient == "sticking_the_landing":
             raise ValueError(
                 "free_bits needs the rate in closed form: use gradient='reparametrised' with it."
             )
@@ -78,4 +88,18 @@ class ELBO(Objective):
         if self.gradient == "sticking_the_landing":
             log_qz = detached(evaluation.posterior).log_prob(evaluation.z)
             return (log_qz - evaluation.log_pz).mean()
-        return evaluation.rate.mean()
+        rate = evaluation.rate.mean()
+        if self.gradient == "mixed" and isinstance(evaluation.posterior, DiagonalNormal):
+            drawn = (_mixed_log_density(evaluation.posterior, evaluation.z) - evaluation.log_pz).mean()
+            return rate.detach() + drawn - drawn.detach()  # the value of the one, the gradient of the other
+        return rate
+
+
+def _mixed_log_density(q: DiagonalNormal, z: Tensor) -> Tensor:
+    """Return log q(z|x), up to a constant, of which the parameters move wide dimensions by z alone, narrow ones by the entropy."""
+    still = detached(q)
+    assert isinstance(still, DiagonalNormal)
+    wide = still.scale >= LANDING_FROM
+    error = (z - still.loc) / still.scale
+    error = torch.where(wide, error, error.detach())
+    return -(0.5 * error.square() + torch.where(wide, still.scale, q.scale).log()).sum(-1)
