@@ -114,7 +114,8 @@ class VAE(SteeringEstimator):
     ((200, 4), (3, 8, 8), (200,))
     """
 
-    _efforts: ClassVar = {"normal": 1600, "thorough": 16_000}  # its gradients have less noise than they had with 2,000
+    #: Its gradients have less noise than those that needed 2,000.
+    _efforts: ClassVar = {"normal": 1600, "thorough": 16_000}
 
     def __init__(
         self,

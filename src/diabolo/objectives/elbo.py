@@ -91,7 +91,7 @@ class ELBO(Objective):
         rate = evaluation.rate.mean()
         if self.gradient == "mixed" and isinstance(evaluation.posterior, DiagonalNormal):
             drawn = (_mixed_log_density(evaluation.posterior, evaluation.z) - evaluation.log_pz).mean()
-            return rate.detach() + drawn - drawn.detach()  # the value of the one, the gradient of the other
+            return rate.detach() + (drawn - drawn.detach())  # the value of the one, the gradient of the other
         return rate
 
 
