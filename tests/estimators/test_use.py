@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from diabolo import VAE, AutoEncoder, DenoisingAutoEncoder, load
+from diabolo import VAE, AutoEncoder, DenoisingAutoEncoder, MultiRateVAE, load
 from diabolo.corruptions import SaltAndPepper
 from diabolo.likelihoods import Gaussian
 from diabolo.measures import likelihood
@@ -363,6 +363,17 @@ def test_effort_is_a_budget_of_steps():
     model = AutoEncoder(2, network=MLP((4,)), early_stopping=False, random_state=0).fit(DIGITS[:150])
     assert model.n_steps_ == 2000
     assert model.stopped_ == "budget"
+
+
+@pytest.mark.parametrize(
+    ("estimator", "few", "many"), [(AutoEncoder, 2000, 2000), (VAE, 2000, 1600), (MultiRateVAE, 2000, 2000)]
+)
+def test_a_vae_of_many_rows_needs_fewer_steps(estimator, few, many):
+    X = np.random.default_rng(0).normal(size=(50_000, 2)).astype(np.float32)
+    model = estimator(1, early_stopping=False)
+    assert model.plan(X[:-1]).n_steps == few
+    assert model.plan(X).n_steps == many
+    assert model.set_params(effort="thorough").plan(X).n_steps == 10 * many
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -75,7 +75,8 @@ class LatentEstimator(SavedEstimator):
 
     # -- what a subclass says ------------------------------------------------------------------
 
-    _efforts: ClassVar[dict[str, int]] = EFFORTS
+    #: Share of the steps that is enough where rows are many.
+    _steps_of_many_rows = 1.0
 
     @abstractmethod
     def _objective(self) -> Objective:
@@ -463,7 +464,9 @@ class LatentEstimator(SavedEstimator):
         """Say once that one scale may not fit the columns of a table."""
 
     def _plan(self, n_rows: int) -> Plan:
-        n_steps = self._efforts[self.effort]
+        n_steps = EFFORTS[self.effort]
+        if n_rows >= choices.MANY_ROWS:
+            n_steps = round(n_steps * self._steps_of_many_rows)
         if self.max_epochs is not None:
             n_steps = self.max_epochs * steps_per_epoch(n_rows, self.batch_size)
         rate = self.learning_rate

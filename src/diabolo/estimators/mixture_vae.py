@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from diabolo.contracts import Objective, Part
-from diabolo.estimators.base import EFFORTS, Effort
+from diabolo.estimators.base import Effort
 from diabolo.estimators.inputs import positive_integer
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
@@ -75,7 +75,7 @@ class MixtureVAE(ClusterMixin, VAE):
     _streams = False  # the mixture starts at the codes of all rows
     labels_: np.ndarray
 
-    _efforts = EFFORTS  # for each of its two stages
+    _steps_of_many_rows = 1.0  # for each of its two stages
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from diabolo.contracts import Objective
 from diabolo.distributions import MixtureOfNormals
-from diabolo.estimators.base import EFFORTS, Effort
+from diabolo.estimators.base import Effort
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
 from diabolo.estimators.vae import VAE
@@ -88,7 +88,7 @@ class MultiRateVAE(VAE):
     """
 
     model_: MultiRate
-    _efforts = EFFORTS  # its objective draws a beta for each row
+    _steps_of_many_rows = 1.0  # its objective draws a beta for each row
 
     def __init__(
         self,

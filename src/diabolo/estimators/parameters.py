@@ -21,8 +21,8 @@ COMMON = """network : str or Network
         with channels last, or first where only that axis has the 1 or 3 values of grey or colour
         (``choices_`` says so). An axis makes 3-D X signals; None makes 2-D X signals.
     effort : {"normal", "thorough"}
-        Length of training: about 2,000 steps of the optimiser, or ten times that; 1,600 and 16,000 for a
-        ``VAE``, whose gradients have less noise.
+        Length of training: about 2,000 steps of the optimiser, or ten times that; four fifths of them for a ``VAE``
+        of 50,000 rows or more.
     max_epochs : int, optional
         Passes over the rows, in place of ``effort``.
     batch_size : int
