@@ -26,9 +26,9 @@ _BLOCK_VALUES = 1 << 20
 #: (1,437), signals (1,600), USPS (7,439) and MNIST (55,000), 2,000 steps each, judged by rows held out. With less
 #: than the least, a learned scale does not come down to the noise of the signals in that many steps.
 _FEWEST_STEPS = 2000
-#: Rows from which a default fit has the highest rate; fewer leave a learned scale the lower rate, and all steps to go its way.
-MANY_ROWS = 50_000
 _RATE_OF_ONE_ROW_PER_STEP, _LOWEST_RATE, _HIGHEST_RATE = 1.2e-3, 2e-3, 6e-3
+#: Rows from which a default fit has the highest rate; fewer leave a learned scale the lower rate, and all steps to go its way.
+MANY_ROWS = round(_FEWEST_STEPS * (_HIGHEST_RATE / _RATE_OF_ONE_ROW_PER_STEP) ** 2)
 
 
 def part_named(
