@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
-import subprocess
 import threading
 import time
 import warnings
@@ -17,20 +15,24 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import torch
+from benchmarks.origin import machine_in_words, origin
 
 FOLDER = Path(__file__).parent / "measured"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table: how it is measured, for a seed, what is wanted, and the machine it is for."""
+    """One row of a table: how it is measured, for a seed, what is wanted, and the machine it is for.
+
+    ``budget`` is in minutes of two cores for each seed, evaluation not counted: twice as many of one processor.
+    """
 
     name: str
     measure: Callable[[int], dict[str, Any]]
     wanted: str
     seeds: int = 3
     tier: str = "cpu"
+    budget: float | None = None
 
 
 class ProcessorClock:
@@ -65,12 +67,19 @@ class ProcessorClock:
 
 
 class Ledger:
-    """The measurements of one table; ``reads_data`` is false where no row reads a file."""
+    """The measurements of one table.
 
-    def __init__(self, name: str, rows: list[Row], *, reads_data: bool = True) -> None:
+    ``reads_data`` is false where no row reads a file. With ``tells_origin`` the table says what each row may take
+    and took, and when, from which commit and on which machine it was measured.
+    """
+
+    def __init__(
+        self, name: str, rows: list[Row], *, reads_data: bool = True, tells_origin: bool = False
+    ) -> None:
         self.path = FOLDER / f"{name}.jsonl"
         self.rows = rows
         self.reads_data = reads_data
+        self.tells_origin = tells_origin
 
     def entries(self) -> list[dict[str, Any]]:
         """Return what has been measured."""
@@ -78,25 +87,29 @@ class Ledger:
 
     def run(self, only: list[str] | None, seeds: int | None, first_seed: int, tier: str) -> None:
         """Measure what is missing, seed by seed, row by row; rows of a tier, by parts of their names."""
-        FOLDER.mkdir(exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        where = origin()  # as the run starts: the code is read by now, and may change while it runs
+        asked = [
+            row
+            for row in self.rows
+            if row.tier == tier and (not only or any(self._means(part, row) for part in only))
+        ]
         for seed in range(first_seed, first_seed + (seeds or max(row.seeds for row in self.rows))):
-            for row in self.rows:
-                unwanted = seeds is None and seed >= row.seeds
-                if (
-                    unwanted
-                    or row.tier != tier
-                    or (only and not any(self._means(part, row) for part in only))
-                ):
-                    continue
-                if any(entry["row"] == row.name and entry["seed"] == seed for entry in self.entries()):
-                    continue
-                self._measure(row, seed)
+            for row in asked:
+                wanted = seeds is not None or seed < row.seeds
+                if wanted and not self._has(row, seed):
+                    self._measure(row, seed, where)
 
     def _means(self, part: str, row: Row) -> bool:
         """Return whether a row is asked for: by its name, or by a part of it that is no other row's name."""
         return part == row.name or (part in row.name and all(part != other.name for other in self.rows))
 
-    def _measure(self, row: Row, seed: int) -> None:
+    def _has(self, row: Row, seed: int) -> bool:
+        return any(entry["row"] == row.name and entry["seed"] == seed for entry in self.entries())
+
+    def _measure(self, row: Row, seed: int, where: dict[str, Any]) -> None:
+        if row.budget is not None:
+            print(f"{row.name} {seed}: budget {_time(60 * row.budget)} of two cores", flush=True)
         start = time.perf_counter()
         result = row.measure(seed)
         entry = {
@@ -105,10 +118,7 @@ class Ledger:
             "result": result,
             "seconds": time.perf_counter() - start,
             "date": date.today().isoformat(),
-            "commit": _commit(),
-            "torch": torch.__version__,
-            "threads": torch.get_num_threads(),
-            "machine": platform.machine(),
+            **where,
         }
         with self.path.open("a") as file:
             file.write(json.dumps(entry) + "\n")
@@ -117,19 +127,16 @@ class Ledger:
 
     def table(self) -> str:
         """Return the measurements as Markdown: mean (and standard deviation) over seeds."""
-        lines = ["| row | wanted | measured: mean (sd) over seeds | seeds |", "|---|---|---|---|"]
+        head = ["row", "wanted", "measured: mean (sd) over seeds", "seeds"]
+        if self.tells_origin:
+            head += ["budget, two cores", "wall time", "date; commit", "machine"]
+        kept = self.entries()
+        lines = [_line(head), "|" + "---|" * len(head)]
         for row in self.rows:
-            results = [entry for entry in self.entries() if entry["row"] == row.name]
-            if not results:
-                lines.append(f"| {row.name} | {row.wanted} | not run | - |")
-                continue
-            cells = []
-            for key in results[0]["result"]:
-                values = [entry["result"][key] for entry in results]
-                spread = f" ({statistics.stdev(values):.2g})" if len(values) > 1 else ""
-                cells.append(f"{key} {statistics.mean(values):.5g}{spread}")
-            seeds = ", ".join(sorted(str(entry["seed"]) for entry in results))
-            lines.append(f"| {row.name} | {row.wanted} | {'; '.join(cells)} | {seeds} |")
+            entries = [entry for entry in kept if entry["row"] == row.name]
+            seeds = ", ".join(sorted(str(entry["seed"]) for entry in entries)) or "-"
+            cells = [row.name, row.wanted, _measured(entries) or "not run", seeds]
+            lines.append(_line(cells + _origin(row, entries) if self.tells_origin else cells))
         return "\n".join(lines)
 
     def command(self, description: str | None) -> None:
@@ -150,12 +157,47 @@ class Ledger:
         print(self.table())
 
 
-def _commit() -> str:
-    found = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        cwd=FOLDER.parent,
-        check=False,
-    )
-    return found.stdout.strip() or "unknown"
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _measured(entries: list[dict[str, Any]]) -> str:
+    """Return the means over seeds; of what only some of them have, with these seeds."""
+    names = dict.fromkeys(name for entry in entries for name in entry["result"])
+    cells = []
+    for name in names:
+        having = [entry for entry in entries if name in entry["result"]]
+        values = [entry["result"][name] for entry in having]
+        spread = f" ({statistics.stdev(values):.2g})" if len(values) > 1 else ""
+        seeds = ", ".join(str(entry["seed"]) for entry in having)
+        some = f" [seed {seeds}]" if len(having) < len(entries) else ""
+        cells.append(f"{name} {statistics.mean(values):.5g}{spread}{some}")
+    return "; ".join(cells)
+
+
+def _origin(row: Row, entries: list[dict[str, Any]]) -> list[str]:
+    """Return the cells of what a row may take, what it took, when and from which commit, and on which machine."""
+    budget = "-" if row.budget is None else _time(60 * row.budget)
+    if not entries:
+        return [budget, "-", "-", "-"]
+    seconds = [entry["seconds"] for entry in entries]
+    dates = [entry.get("date", "unknown") for entry in entries]
+    commits = dict.fromkeys(entry.get("commit", "unknown") for entry in entries)
+    machines = dict.fromkeys(machine_in_words(entry) for entry in entries)
+    return [
+        budget,
+        _time(*seconds),
+        f"{_span(min(dates), max(dates))}; {', '.join(commits)}",
+        "; ".join(machines),
+    ]
+
+
+def _span(first: str, last: str) -> str:
+    return first if first == last else f"{first} to {last}"
+
+
+def _time(*seconds: float) -> str:
+    """Return a time, or the range of several, in words: seconds below two minutes, minutes above."""
+    unit, length, form = ("s", 1, ".3g") if max(seconds) < 120 else ("min", 60, ".0f")
+    first, last = (format(value / length, form) for value in (min(seconds), max(seconds)))
+    return f"{_span(first, last)} {unit}"

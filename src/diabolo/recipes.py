@@ -16,6 +16,7 @@ from diabolo.estimators import (
 from diabolo.likelihoods import Bernoulli, Gaussian
 from diabolo.networks import DCEC, MLP, Linear
 from diabolo.objectives import (
+    ELBO,
     AdversarialTotalCorrelation,
     Capacity,
     DisentangledInferredPrior,
@@ -23,7 +24,7 @@ from diabolo.objectives import (
     TotalCorrelation,
 )
 from diabolo.posteriors import DiagonalGaussian
-from diabolo.priors import VampPrior
+from diabolo.priors import Flow, VampPrior
 
 
 def pca(n_components: int = 10, **settings: Any) -> AutoEncoder:
@@ -118,6 +119,19 @@ def iwae(n_components: int = 50, **settings: Any) -> VAE:
     return VAE(n_components, **{**parts, "objective": ImportanceWeighted(5), **settings})
 
 
+def gated_vae(n_components: int = 40, **settings: Any) -> VAE:
+    """Tomczak & Welling 2018, one layer, with N(0, I): gated units, a warm-up of beta, no score; values in [0, 1]."""
+    parts = {"network": MLP((300, 300), activation="gated"), "likelihood": Bernoulli(binarise=True)}
+    objective = ELBO(schedules.Linear(share=0.1), gradient="sticking_the_landing")
+    posterior = DiagonalGaussian(scale_range=(0.05, 2.718))
+    return VAE(n_components, **{**parts, "posterior": posterior, "objective": objective, **settings})
+
+
+def flow_prior_vae(n_components: int = 40, **settings: Any) -> VAE:
+    """Chen et al. 2017 (lossy VAE): a normalising flow for p(z), which is trained with the model; values in [0, 1]."""
+    return gated_vae(n_components, **{"prior": Flow(), **settings})
+
+
 def vampprior_vae(n_components: int = 40, **settings: Any) -> VAE:
     """Tomczak & Welling 2018, one layer: gated units, 500 pseudo-inputs, a warm-up of beta; values in [0, 1]."""
     parts = {"network": MLP((300, 300), activation="gated"), "likelihood": Bernoulli(binarise=True)}
@@ -136,13 +150,25 @@ def multi_rate_vae(
 
 
 def dcec(n_clusters: int = 10, **settings: Any) -> DeepClustering:
-    """Guo et al. 2017 (ICONIP): convolutions, reconstruction and clusters together, at the paper's length; images."""
+    """Guo et al. 2017 (ICONIP): convolutions, reconstruction and clusters together, at the paper's length; images.
+
+    Batches are shuffled in both stages; the authors' code takes those of the second in the order of the rows.
+    """
     return DeepClustering(n_clusters, **{"network": DCEC(), "preset": "paper", **settings})
 
 
 def dec_conv(n_clusters: int = 10, **settings: Any) -> DeepClustering:
     """Guo et al. 2017 (ICONIP), its ConvDEC: the same without the reconstruction beside the clusters; images."""
     return dcec(n_clusters, **{"reconstruction": False, **settings})
+
+
+def dec_conv_da(n_clusters: int = 10, **settings: Any) -> DeepClustering:
+    """Guo et al. 2018 (ACML), ConvDEC-DA: rows turned and shifted a little in both stages, no reconstruction; images.
+
+    Shorter than theirs, 100 epochs and 5,500 steps, and the centres start from a map of the codes.
+    """
+    parts: dict[str, Any] = {"network": DCEC(), "augmentation": "motion", "reconstruction": False}
+    return DeepClustering(n_clusters, **{**parts, "max_epochs": 100, "max_iter": 5500, **settings})
 
 
 def idec(n_clusters: int = 10, **settings: Any) -> DeepClustering:
@@ -171,6 +197,7 @@ __all__ = [
     "dcec_autoencoder",
     "dec",
     "dec_conv",
+    "dec_conv_da",
     "denoising_autoencoder",
     "dip_vae_i",
     "dip_vae_ii",
@@ -185,6 +212,8 @@ __all__ = [
     "sigma_vae",
     "vade",
     "vae",
+    "flow_prior_vae",
+    "gated_vae",
     "vampprior_vae",
     "warm_up_vae",
 ]

@@ -9,7 +9,7 @@ from diabolo import load
 from diabolo.cli import models
 from diabolo.training import Checkpoints
 
-CLUSTERING = {"clustering", "dcec", "dec", "dec_conv", "idec", "mixture_vae", "vade"}
+CLUSTERING = {"clustering", "dcec", "dec", "dec_conv", "dec_conv_da", "idec", "mixture_vae", "vade"}
 WORDS = ("--n-clusters", "3", "-d", "2", "--max-epochs", "2", "--max-iter", "5", "--network.hidden", "16")
 
 
@@ -89,6 +89,16 @@ def test_classes_of_another_length(places, typed, tmp_path):
     said = typed("cluster", places / "images.npy", "--labels", tmp_path / "few.npy", *WORDS)
     assert said.code == 2
     assert "--labels must hold one class for each of the 120 rows" in said.err
+
+
+def test_classes_that_are_not_known_are_refused_before_training(places, typed, tmp_path):
+    np.save(tmp_path / "y.npy", np.where(np.arange(120) == 7, np.nan, 1.0))
+    said = typed(
+        "cluster", places / "images.npy", "--labels", tmp_path / "y.npy", *WORDS, "--out", tmp_path / "c"
+    )
+    assert said.code == 2
+    assert "holds no number (NaN) in 1 of 120 rows" in said.err
+    assert not (tmp_path / "c").exists()
 
 
 @pytest.mark.parametrize("header", ["", "species\n"])

@@ -141,6 +141,24 @@ def test_overwrite_begins_anew_but_not_under_a_run(broken, whole, typed, places,
     assert_same_weights(run, whole)
 
 
+def test_nobody_trains_in_the_folder_of_a_run_that_measures(typed, places, tmp_path, monkeypatch):
+    run, evaluate, said = tmp_path / "run", VAE.evaluate, []
+    words = ("fit", places / "images.npy", "--out", run, *WORDS)
+
+    def while_measuring(*args, **settings):
+        if not said:
+            said.extend([None, typed(*words, "--overwrite"), typed("fit", "--resume", run)])
+        return evaluate(*args, **settings)
+
+    monkeypatch.setattr(VAE, "evaluate", while_measuring)
+    assert typed(*words).code == 0
+    for other in said[1:]:
+        assert other.code == 2
+        assert f"in use by another run (process {os.getpid()})" in other.err
+    assert not (run / "checkpoints").exists()
+    assert (run / "metrics.json").exists()
+
+
 def test_what_is_measured_and_drawn_belongs_to_the_run(broken, typed, whole, tmp_path, monkeypatch):
     """Killed while it is measured, a run is resumed from its end."""
     evaluate = VAE.evaluate

@@ -107,6 +107,17 @@ def test_what_cannot_be_read_in_blocks_is_refused(rows, typed, tmp_path, small_p
     assert "--noisy looks up pairs of rows" in said.err
 
 
+def test_a_table_with_names_is_used_without_a_word_about_them(typed, small_pool, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(300, 12))
+    header = ",".join(f"column {i}" for i in range(12))
+    np.savetxt(tmp_path / "t.csv", rows, delimiter=",", header=header, comments="")
+    said = typed("fit", tmp_path / "t.csv", "--stream", "--out", tmp_path / "run", "--no-report", *WORDS)
+    assert said.code == 0, said.err
+    more = typed("encode", tmp_path / "run", tmp_path / "t.csv", "--out", tmp_path / "z.npy")
+    assert more.code == 0, more.err
+    assert "feature names" not in said.err + more.err
+
+
 def test_other_rows_to_measure_on(rows, run, typed, small_pool, tmp_path):
     plan = typed("fit", rows[0], "--stream", "--test", rows[0], "--dry-run", "--json", *WORDS).json()
     assert plan["rows"]["test"] == "all 300 rows of " + str(rows[0])

@@ -109,6 +109,26 @@ def test_what_is_wrong_in_a_csv_file_is_said_as_when_read_whole(text, message, t
         load_data(str(path))
 
 
+def test_a_cell_with_a_line_break_is_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('a,b\n1,2\n"3\n4",5\n6,7\n')
+    with pytest.raises(ValueError, match="a cell with a line break, from line 3 on"):
+        CsvSource(path)
+    path.write_text('"a","b ""c"""\n"1",2\n')
+    assert CsvSource(path).feature_names == ["a", 'b "c"']
+
+
+def test_a_damaged_page_of_a_parquet_file_names_the_file(tmp_path):
+    path = parquet(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[4:200] = bytes(196)  # behind the four letters that a file begins with: the first row group
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"a.parquet is not a readable Parquet file \(.*write it again"):
+        list(open_data(path).X.blocks())
+    with pytest.raises(ValueError, match=r"a.parquet is not a readable Parquet file"):
+        load_data(str(path))
+
+
 def test_what_is_not_read_in_blocks_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file"):
         open_data(tmp_path / "a.npy")

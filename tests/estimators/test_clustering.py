@@ -222,6 +222,10 @@ class TestRestarts:
         assert found.n_init == 3
         assert repr(clone(found)) == repr(found)
 
+    def test_empty_clusters_come_last(self):
+        good, fallen = Restart(0, -2.0, 0.5, 1, "budget"), Restart(1, 0.0, 0.0, 1, "budget", n_empty=2)
+        assert max([fallen, good], key=lambda restart: restart.rank) is good
+
     def test_agreement_is_the_mean_over_the_others(self):
         labels = [np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]), np.array([0, 1, 0, 1])]
         one = Restart(0, 0.0, 0.0, 1, "budget")
@@ -263,6 +267,7 @@ class TestRefuses:
             warnings.simplefilter("always")
             found = small(5, max_epochs=1, max_iter=3).fit(X)
         assert any("3 of 5 clusters hold no row" in str(each.message) for each in said)
+        assert found.restarts_[0].n_empty == 3
         assert len(np.unique(found.labels_)) == 2
 
 

@@ -54,7 +54,7 @@ def test_the_density_is_that_of_the_codes():
     assert ours.mean() == pytest.approx(theirs.mean(), abs=0.05)
 
 
-@pytest.mark.parametrize("prior", ["gaussian", "gaussian_mixture", "second_stage"])
+@pytest.mark.parametrize("prior", ["gaussian", "gaussian_mixture", "flow", "second_stage"])
 def test_a_fitted_density_raises_the_likelihood_of_the_rows_it_was_fitted_to(vae, prior, tmp_path):
     vae.fit_prior(X, prior)
     before, after = (vae.score_samples(X, 50, latent=latent).mean() for latent in ("prior", "ex_post"))
@@ -94,7 +94,7 @@ def test_estimates_carry_their_uncertainty(vae):
     assert record.log_likelihood_se == pytest.approx(estimate.standard_error_rows)
 
 
-@pytest.mark.parametrize("prior", ["vamp", "standard_normal"])
+@pytest.mark.parametrize("prior", ["vamp", "flow", "learned_mixture", "standard_normal"])
 def test_trained_priors_are_saved(prior, tmp_path):
     model = VAE(2, prior=prior, **QUICK).fit(X)
     again = load(model.save(tmp_path / "m.diabolo"))
@@ -116,7 +116,7 @@ def test_bits_of_grey_values_whose_density_ends_at_black_and_white():
     vae = VAE(1, likelihood="continuous_bernoulli", beta=1e4, **QUICK).fit(levels)
     logits = float(vae.model_.likelihood.shift.mean())
     assert abs(logits) < 0.2  # all but uniform, where every bin has a probability of 1/4
-    assert vae.bits_per_dimension(levels, 50, bin_width=1 / 3) == pytest.approx(2, abs=0.02)
+    assert float(vae.bits_per_dimension(levels, 50, bin_width=1 / 3)) == pytest.approx(2, abs=0.02)
 
 
 def test_bits_of_whole_numbers_and_of_binary_rows():
@@ -124,15 +124,24 @@ def test_bits_of_whole_numbers_and_of_binary_rows():
     rng = np.random.default_rng(0)
     coins = rng.integers(0, 2, (2000, 6)).astype(np.float32)
     fair = VAE(1, network=MLP((4,)), max_epochs=5, random_state=0).fit(coins)
-    assert fair.bits_per_dimension(coins[:500], 50) == pytest.approx(1, abs=0.02)
+    bits, nats = fair.bits_per_dimension(coins[:500], 50), fair.estimate_likelihood(coins[:500], 50)
+    assert float(bits) == pytest.approx(1, abs=0.02)
+    assert bits.standard_error_rows == pytest.approx(nats.standard_error_rows / (6 * np.log(2)))
+    assert not bits.dequantised
+    assert "50 importance draws" in str(bits)
     rows = np.rint(rng.normal(0, 12, (2000, 3))).astype(np.float32)
     model = VAE(1, network=MLP((4,)), max_epochs=20, likelihood="gaussian", random_state=0).fit(rows)
     entropy = 0.5 * np.log2(
         2 * np.pi * np.e * 144
     )  # of a normal in bins of 1, far narrower than its deviation
-    assert model.bits_per_dimension(rows, 50) == pytest.approx(entropy, abs=0.03)
+    noisy = model.bits_per_dimension(rows, 50)
+    assert float(noisy) == pytest.approx(entropy, abs=0.03)
+    assert noisy.dequantised
+    assert "at most" in str(noisy)
     scaled = VAE(1, network=MLP((4,)), max_epochs=20, likelihood="gaussian", random_state=0).fit(rows / 16)
-    assert scaled.bits_per_dimension(rows / 16, 50, bin_width=1 / 16) == pytest.approx(entropy, abs=0.03)
+    assert float(scaled.bits_per_dimension(rows / 16, 50, bin_width=1 / 16)) == pytest.approx(
+        entropy, abs=0.03
+    )
     grey = VAE(1, network=MLP((4,)), max_epochs=1, likelihood="bernoulli", random_state=0).fit(
         rng.random((50, 3))
     )

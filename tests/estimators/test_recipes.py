@@ -12,7 +12,7 @@ from diabolo import recipes
 from diabolo.networks import MLP
 
 X = load_digits().images[:120] / 16
-CLUSTERING = {"dcec", "dec", "dec_conv", "idec"}
+CLUSTERING = {"dcec", "dec", "dec_conv", "dec_conv_da", "idec"}
 MIXTURES = {"vade"}
 
 
@@ -33,9 +33,9 @@ def test_recipe_of_clusters(name):
     assert len(inspect.getsource(recipe).splitlines()) <= 10
     model = recipe(3, n_components=2, max_epochs=1, max_iter=1, random_state=0).fit(X)
     assert model.predict_proba(X).shape == (120, 3)
-    assert model.preset == "paper"
+    assert model.preset == ("fast" if name == "dec_conv_da" else "paper")
     assert model.reconstruction == (name in ("dcec", "idec"))
-    assert ("DCEC" in repr(model.network)) == (name in ("dcec", "dec_conv"))
+    assert ("DCEC" in repr(model.network)) == (name in ("dcec", "dec_conv", "dec_conv_da"))
 
 
 def test_recipe_of_a_mixture():

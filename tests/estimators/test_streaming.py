@@ -1,5 +1,7 @@
 """Rows that are read in blocks give what the same rows give in memory."""
 
+import random
+
 import numpy as np
 import pytest
 import torch
@@ -146,6 +148,40 @@ def test_a_mapped_array_is_a_source_and_a_slice_of_it_too(mapped):
 def test_what_cannot_be_read_twice_is_refused(given, error, message):
     with pytest.raises(error, match=message):
         AutoEncoder(2, **SMALL).fit(given())
+
+
+@pytest.mark.parametrize(
+    "draw", [np.random.rand, lambda *shape: random.random(), lambda *shape: torch.rand(shape).numpy()]
+)
+def test_items_with_chance_are_the_same_at_every_reading(draw):
+    class Noisy(torch.utils.data.Dataset):
+        def __len__(self):
+            return len(X)
+
+        def __getitem__(self, i):
+            return (X[i] + draw(*X[i].shape)).astype(np.float32)
+
+    before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
+    first, again = (source_of(Noisy(), "X").block(0) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert np.ptp((first - X[: len(first)]).reshape(len(first), -1).mean(1)) > 0
+    assert random.getstate() == before[0]
+    assert np.random.get_state()[1].tolist() == before[1]
+    assert torch.equal(torch.get_rng_state(), before[2])
+
+
+def test_items_that_change_are_refused():
+    own = np.random.default_rng(0)
+
+    class Noisy(torch.utils.data.Dataset):
+        def __len__(self):
+            return 20
+
+        def __getitem__(self, i):
+            return own.random(8)
+
+    with pytest.raises(ValueError, match="X must give the same item for the same number"):
+        AutoEncoder(2, **SMALL).fit(Noisy())
 
 
 def test_an_iterable_that_changes_between_passes_is_refused(pool):

@@ -35,6 +35,10 @@ CASES = {
     "booleans": (diabolo.VAE(3, network=SMALL, likelihood="bernoulli"), DIGITS > 8),
     "categories": (diabolo.VAE(3, network=SMALL, likelihood="categorical"), (DIGITS // 5).astype(np.int64)),
     "multi-rate": (diabolo.MultiRateVAE(3, network=SMALL), DIGITS),
+    "clusters": (
+        diabolo.DeepClustering(4, n_components=3, network=SMALL, max_iter=2, init="k-means"),
+        DIGITS.astype(np.float32),
+    ),
     "float64": (diabolo.VAE(3, network=SMALL), noise(40, 12) + 1e7),
     "float64 images": (diabolo.AutoEncoder(3, network=Conv2d((4,))), noise(40, 8, 8) + 1e7),
     "units": (

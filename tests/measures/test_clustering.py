@@ -63,5 +63,7 @@ def test_fewer_clusters_than_classes():
 
 @pytest.mark.parametrize("labels", [[0, 1], [[0], [1], [1]], 3])
 def test_labels_of_another_length(labels):
+    with pytest.raises(ValueError, match="got NaN in 1 rows"):
+        clustering_scores([0.0, np.nan], [0, 1])
     with pytest.raises(ValueError, match="labels must hold one class for each of the 3 clustered rows, got"):
         clustering_scores(labels, [0, 1, 1])

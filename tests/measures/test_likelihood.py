@@ -245,11 +245,23 @@ def test_rows_with_wild_weights_are_named(linear):
     text = narrow.warning()
     named = [int(word) for word in text.split("rows ")[-1].split(" and ")[0].split(", ")]
     assert named == narrow.unreliable_rows()[:10]
-    assert f"{len(narrow.unreliable_rows())} of 20 rows may have no finite variance" in text
-    assert f"Pareto-k above {1 - 1 / math.log10(2000):.2g})" in text
+    assert f"{len(narrow.unreliable_rows())} of 20 rows seem to have no finite variance" in text
+    assert text in str(narrow)
+    assert "(Pareto-k above 0.5)" in text
     wide = importance_estimate(widened(model, 8), x, 2000)  # twice as wide as p(z|x)
     assert wide.unreliable_rows() == []
     assert wide.pareto_k.max() < 0.4
+
+
+def test_few_draws_say_what_they_know_of_the_tails(linear):
+    model, _, x = linear
+    few = importance_estimate(widened(model, 0.25), x, 20)
+    assert few.unreliable_rows() == []
+    assert not few.tails_are_known
+    assert "nothing is known of the tails" in str(few)
+    more = importance_estimate(widened(model, 0.25), x, 50)
+    assert more.tails_are_known
+    assert "tails too heavy for 50 draws (Pareto-k above 0.41)" in more.warning()
 
 
 def test_an_estimate_that_is_not_finite_is_named(linear):
@@ -280,9 +292,13 @@ def test_another_prior_may_stand_as_p_of_z(linear):
 
 def test_refusals(linear):
     model, _, x = linear
-    for rows in (x[:0], x.long(), x.float()):
-        with pytest.raises(ValueError, match="x must be rows in the precision of the model, torch.float64"):
+    for rows in (x[:0], x.long(), x.float(), x[:, None], x[:, :3]):
+        with pytest.raises(
+            ValueError, match=r"the shape \(n_rows, 4\) and in its precision, torch.float64; got"
+        ):
             importance_estimate(model, rows, 3)
+    with pytest.raises(TypeError, match="x must be a tensor as the model sees rows, got a ndarray"):
+        importance_estimate(model, x.numpy(), 3)
     with pytest.raises(ValueError, match="n_draws must be the number of importance draws .* got 0"):
         importance_estimate(model, x, 0)
     with pytest.raises(ValueError, match="x has 20 rows, rows has 3"):

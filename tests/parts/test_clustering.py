@@ -166,11 +166,23 @@ class TestStage:
         for step in range(1, 14):
             ended.append(objective.survey(model, blobs, context, step))
             assert torch.equal(context["target"], known) == (step < 9)  # refreshed at 1, 5, 9, ...
-        assert ended.index(True) + 1 == 9  # nothing moves, but before the target does that says nothing
+        assert (
+            ended.index(True) + 1 == 13
+        )  # nothing moves, which says nothing before the own target has stood for its time
         again = Clustering(refresh_every=4)
         again.begin(model, len(blobs))
         again.load_state_dict(objective.state_dict())
         assert int(again.held_until) == 6
+
+    def test_no_cluster_is_seeded_again_while_a_known_target_stands(self):
+        codes = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 5.0], [40.0, 40.0]]).double()
+        model = identity(torch.tensor([[0.0, 0.0], [40.0, 39.0], [99.0, 99.0]]))
+        objective = Clustering(refresh_every=4)
+        objective.hold(model, torch.eye(3).double()[[0, 0, 2, 1]], 4)
+        objective.survey(model, codes, {}, 1)
+        assert int(objective.n_reseeded) == 0
+        objective.survey(model, codes, {}, 5)
+        assert int(objective.n_reseeded) == 1
 
     def test_an_empty_cluster_is_seeded_at_the_farthest_row(self):
         codes = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 5.0], [40.0, 40.0]]).double()

@@ -55,6 +55,8 @@ def cluster(
 ) -> int:
     """Find clusters of all rows, and write labels, probabilities and a report."""
     keeping.check(resume, out, overwrite)
+    from diabolo.storage import write_json
+
     model = given.pop("model", DEFAULT_CLUSTERING)
     options = {**DEFAULTS, **values(given)}
     estimator, notes = make(model, options)
@@ -76,29 +78,31 @@ def cluster(
         kept = keeping.start(new_folder(out, data.name, model, overwrite=overwrite), configuration)
     else:
         kept = keeping.unfinished(resume)
-    show.aside(f"{data.source}\n{len(rows.train)} rows to cluster")
-    seconds = train_in(kept, estimator, rows, checkpoint_every, is_new=resume is None)
-    folder = save(estimator, kept.parent, configuration, seconds)
-    with measuring(f"the trained model is saved in {folder}"):
-        metrics = _measured(estimator, rows)
-        _write(estimator, folder, rows, metrics)
-    code = ENDS.get(estimator.stopped_, errors.OK)
-    drawn = not draw or report.drawn(
-        folder,
-        lambda path: report.write_clusters(path, estimator, rows, metrics),
-        f"the clusters are in {folder}",
-    )
-    if code != errors.INTERRUPTED and folder == kept.parent:  # and not rescued to another
-        keeping.end(kept)
-    facts = run_facts(estimator, folder, rows, configuration, None, code)
-    more = {name: str(folder / name) for name in (LABELS, PROBABILITIES, TABLE)}
-    facts = {**facts, "files": {**facts["files"], **more}, "metrics": metrics}
-    text = f"{_found(estimator, metrics)}\n\n{run_text(facts, rows, None, notes)}"
-    show.result(text, facts, brief=str(folder))
-    if estimator.stopped_ in ENDS:
-        then = f"; {keeping.go_on(kept)}" if keeping.is_of_use(kept) else ""
-        print(f"diabolo: {estimator.stopped_}: saved in {folder}{then}", file=sys.stderr)
-    return code if drawn else code or errors.UNEXPECTED
+    with keeping.held(kept):
+        show.aside(f"{data.source}\n{len(rows.train)} rows to cluster")
+        seconds = train_in(kept, estimator, rows, checkpoint_every, is_new=resume is None)
+        folder = save(estimator, kept.parent, configuration, seconds)
+        with measuring(f"the trained model is saved in {folder}"):
+            _write(estimator, folder, rows)
+            metrics = _measured(estimator, rows)
+            write_json(folder / METRICS, metrics)
+        code = ENDS.get(estimator.stopped_, errors.OK)
+        drawn = not draw or report.drawn(
+            folder,
+            lambda path: report.write_clusters(path, estimator, rows, metrics),
+            f"the clusters are in {folder}",
+        )
+        if code != errors.INTERRUPTED and folder == kept.parent:  # and not rescued to another
+            keeping.end(kept)
+        facts = run_facts(estimator, folder, rows, configuration, None, code)
+        more = {name: str(folder / name) for name in (LABELS, PROBABILITIES, TABLE)}
+        facts = {**facts, "files": {**facts["files"], **more}, "metrics": metrics}
+        text = f"{_found(estimator, metrics)}\n\n{run_text(facts, rows, None, notes)}"
+        show.result(text, facts, brief=str(folder))
+        if estimator.stopped_ in ENDS:
+            then = f"; {keeping.go_on(kept)}" if keeping.is_of_use(kept) else ""
+            print(f"diabolo: {estimator.stopped_}: saved in {folder}{then}", file=sys.stderr)
+        return code if drawn else code or errors.UNEXPECTED
 
 
 def _classes(path: str, reading: Reading, n_rows: int) -> np.ndarray:
@@ -119,6 +123,11 @@ def _classes(path: str, reading: Reading, n_rows: int) -> np.ndarray:
         raise errors.UsageError(
             f"--labels must hold one class for each of the {n_rows} rows, {path} holds {found.shape[0]} rows of "
             f"{found.shape[1]} values"
+        )
+    if found.dtype.kind == "f" and (n_unknown := int((found != found).sum())):
+        raise errors.UsageError(
+            f"--labels must hold a class for each row, {path} holds no number (NaN) in {n_unknown} of {n_rows} rows: give "
+            "these a class of their own, or leave --labels out"
         )
     return found[:, 0]
 
@@ -153,15 +162,12 @@ def _measured(estimator: Any, rows: Rows) -> dict[str, Any]:
     return metrics
 
 
-def _write(estimator: Any, folder: Path, rows: Rows, metrics: dict[str, Any]) -> None:
+def _write(estimator: Any, folder: Path, rows: Rows) -> None:
     import numpy as np
-
-    from diabolo.storage import write_json
 
     from .arrays import write_array
 
     probabilities = estimator.predict_proba(rows.train)
-    write_json(folder / METRICS, metrics)
     write_array(folder / LABELS, estimator.labels_, name="labels")
     write_array(folder / PROBABILITIES, probabilities, name="probabilities")
     table = np.column_stack([estimator.labels_, probabilities])
@@ -175,7 +181,7 @@ def _found(estimator: Any, metrics: dict[str, Any]) -> str:
     lines = {"clusters": f"{estimator.n_clusters} with {sizes} rows"}
     restarts = metrics["restarts"]
     if len(restarts) > 1:
-        agreement = max(restarts, key=lambda restart: restart["score"])["agreement"]
+        agreement = max(restarts, key=lambda restart: (-restart["n_empty"], restart["score"]))["agreement"]
         lines["restarts"] = (
             f"{len(restarts)}; the best agrees with the others to {agreement:.2f} (adjusted Rand)"
         )

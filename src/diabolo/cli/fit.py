@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -112,36 +113,42 @@ def fit(
     processes = joined()
     again = resume or processes.first(lambda: keeping.broken_off(out))
 
-    def place() -> Path:
-        if again is not None:
-            return keeping.unfinished(again)
-        return keeping.start(new_folder(out, rows.data.name, model, overwrite=overwrite), configuration)
+    with ExitStack() as until_the_end:
 
-    kept = processes.first(place)
-    folder = kept.parent
-    show.aside(f"{rows.data.source}\n{len(rows.train)} rows to learn from; to measure on: {rows.said}")
-    is_new = again is None and processes.is_first
-    seconds = train_in(kept, estimator, rows, checkpoint_every, is_new=is_new)
-    if not processes.is_first:
-        return ENDS.get(estimator.stopped_, errors.OK)
-    folder = save(estimator, folder, configuration, seconds)
-    code = ENDS.get(estimator.stopped_, errors.OK)
-    record = None
-    if code != errors.INTERRUPTED:
-        record, drawn = _measured(estimator, folder, rows, draw)
-        code = code if drawn else code or errors.UNEXPECTED
-        if folder == kept.parent:  # and not rescued to another
-            keeping.end(kept)
-    facts = run_facts(estimator, folder, rows, configuration, record, code)
-    show.result(run_text(facts, rows, record, notes), facts, brief=str(folder))
-    if estimator.stopped_ in ENDS:
-        step = estimator.best_step_
-        more = f"; {keeping.go_on(kept)}" if keeping.is_of_use(kept) else ""
-        print(
-            f"diabolo: {estimator.stopped_}: saved in {folder} with the weights of step {step}{more}",
-            file=sys.stderr,
-        )
-    return code
+        def place() -> Path:
+            if again is not None:
+                where = keeping.unfinished(again)
+            else:
+                folder = new_folder(out, rows.data.name, model, overwrite=overwrite)
+                where = keeping.start(folder, configuration)
+            until_the_end.enter_context(keeping.held(where))
+            return where
+
+        kept = processes.first(place)
+        folder = kept.parent
+        show.aside(f"{rows.data.source}\n{len(rows.train)} rows to learn from; to measure on: {rows.said}")
+        is_new = again is None and processes.is_first
+        seconds = train_in(kept, estimator, rows, checkpoint_every, is_new=is_new)
+        if not processes.is_first:
+            return ENDS.get(estimator.stopped_, errors.OK)
+        folder = save(estimator, folder, configuration, seconds)
+        code = ENDS.get(estimator.stopped_, errors.OK)
+        record = None
+        if code != errors.INTERRUPTED:
+            record, drawn = _measured(estimator, folder, rows, draw)
+            code = code if drawn else code or errors.UNEXPECTED
+            if folder == kept.parent:  # and not rescued to another
+                keeping.end(kept)
+        facts = run_facts(estimator, folder, rows, configuration, record, code)
+        show.result(run_text(facts, rows, record, notes), facts, brief=str(folder))
+        if estimator.stopped_ in ENDS:
+            step = estimator.best_step_
+            more = f"; {keeping.go_on(kept)}" if keeping.is_of_use(kept) else ""
+            print(
+                f"diabolo: {estimator.stopped_}: saved in {folder} with the weights of step {step}{more}",
+                file=sys.stderr,
+            )
+        return code
 
 
 def _measured(estimator: Any, folder: Path, rows: Rows, draw: bool) -> tuple[Any, bool]:

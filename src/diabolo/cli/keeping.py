@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,26 @@ def clear(folder: Path) -> Path:
     if place.exists():
         shutil.rmtree(place)
     return place
+
+
+@contextmanager
+def held(place: Path) -> Iterator[None]:
+    """Keep other runs out of a run's folder until the block ends, also while it measures and no training locks it.
+
+    Raises
+    ------
+    BlockingIOError
+        If another run is at work there.
+    """
+    from diabolo.storage import FolderLock
+
+    of_the_command = place / "command"
+    of_the_command.mkdir(exist_ok=True)
+    lock = FolderLock(of_the_command)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def is_of_use(place: Path) -> bool:

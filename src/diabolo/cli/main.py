@@ -137,4 +137,6 @@ def _warnings_as_lines() -> Iterator[None]:
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("default", UserWarning)
             warnings.simplefilter("default", RuntimeWarning)
+        # the names in a file are compared with the run's where it is opened; arrays of its rows have none
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
         yield

@@ -96,6 +96,10 @@ class Objective(Part, ABC):
             Share of the training that is done, from 0 to 1; for schedules.
         """
 
+    def rate_weight(self, progress: float = 1.0) -> float:
+        """Return the weight of the rate at ``progress`` of the training; 1 for an objective that has no one weight of it."""
+        return 1.0
+
     def quantities(self, evaluation: Evaluation) -> dict[str, Tensor]:
         """Return what the history shows of a batch beside the loss: means over its rows, detached."""
         shown = {"distortion": evaluation.distortion.detach().mean()}

@@ -13,7 +13,15 @@ from .base import Dataset, optional, stem
 from .images import IMAGE_SUFFIXES, picture, stacked
 from .mapped import map_npy
 from .readers import files_in, missing
-from .tables import CsvHeader, check_names, csv_errors, open_parquet, parquet_columns, parquet_values
+from .tables import (
+    CsvHeader,
+    check_names,
+    csv_errors,
+    open_parquet,
+    parquet_columns,
+    parquet_errors,
+    parquet_values,
+)
 
 #: Bytes of a row group of Parquet, decoded, above which it is refused: groups are read whole.
 _LARGEST_GROUP = 1 << 30
@@ -25,7 +33,7 @@ class CsvSource(BatchSource):
     Parameters
     ----------
     path : path-like
-        The file, in UTF-8; no cell may hold a line break.
+        The file, in UTF-8; no cell may hold a line break, which is refused.
     block_bytes : int
         Bytes of a block, as numbers.
 
@@ -51,6 +59,11 @@ class CsvSource(BatchSource):
         starts, n, place = [], 0, 0
         with open(self.path, "rb") as raw:
             for number, line in enumerate(raw):
+                if line.count(b'"') % 2:
+                    raise ValueError(
+                        f"{self.path} has a cell with a line break, from line {number + 1} on, and cannot be read in blocks: "
+                        "numbers have none, so correct the file, or have it read whole"
+                    )
                 if number >= self.header.n_lines and line.strip():
                     if n % rows == 0:
                         starts.append(place)
@@ -125,8 +138,9 @@ class ParquetSource(BatchSource):
                 f"read whole: write the file again with row_group_size={max(1, BLOCK_BYTES // row_bytes)}"
             )
         with open(self.path, "rb") as file:
-            group = open_parquet(self.path, file).read_row_group(i)
-            return parquet_values(group.select(self._names), self.dtype)
+            opened = open_parquet(self.path, file)
+            with parquet_errors(self.path):
+                return parquet_values(opened.read_row_group(i).select(self._names), self.dtype)
 
 
 class ImageSource(BatchSource):

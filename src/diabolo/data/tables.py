@@ -209,19 +209,30 @@ def read_parquet(path: Path) -> Dataset:
     with open(path, "rb") as file:
         opened = open_parquet(path, file)
         names, dtype = parquet_columns(path, opened)
-        X = parquet_values(opened.read().select(names), dtype)
+        with parquet_errors(path):
+            X = parquet_values(opened.read().select(names), dtype)
     return Dataset(X, feature_names=names, name=stem(path), source=f"{path.name}: Parquet, {X.shape}")
 
 
 def open_parquet(path: Path, file: Any) -> Any:
     """Return pyarrow's view of a Parquet file that is open, or say what is wrong with it."""
     parquet = optional("pyarrow.parquet", "Parquet", "tables")
+    with parquet_errors(path):
+        return parquet.ParquetFile(file)
+
+
+@contextmanager
+def parquet_errors(path: Path) -> Iterator[None]:
+    """Say of a file that pyarrow cannot read which it is."""
     import pyarrow as pa
 
     try:
-        return parquet.ParquetFile(file)
-    except (pa.ArrowInvalid, pa.ArrowException) as error:
-        raise ValueError(f"{path} is not a readable Parquet file ({error}); write it again") from error
+        yield
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the system, which names the file
+            raise
+        said = " ".join(str(error).split())
+        raise ValueError(f"{path} is not a readable Parquet file ({said}); write it again") from error
 
 
 def parquet_columns(path: Path, opened: Any) -> tuple[list[str], np.dtype]:

@@ -77,7 +77,8 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
     reconstruction : bool
         Whether the second stage still learns the squared error.
     n_init : int
-        Trainings from different seeds, of which the one with the smallest loss is kept.
+        Trainings from different seeds, of which the one with the smallest loss is kept, of those with the fewest
+        empty clusters.
     refresh_every : int
         Steps between two targets P.
     tol : float
@@ -246,7 +247,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
                 break
         restarts = compared([trial.restarts_[0] for trial in trials], [trial.labels_ for trial in trials])
         whole = [i for i, trial in enumerate(trials) if trial.stopped_ != "interrupted"] or [0]
-        best = trials[max(whole, key=lambda i: restarts[i].score)]
+        best = trials[max(whole, key=lambda i: restarts[i].rank)]
         own = self.get_params(deep=False)
         for name in set(vars(self)) - set(own):
             delattr(self, name)  # of a fit before
@@ -373,13 +374,17 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         terms = mean_terms(self.model_, objective, x, {"target": target_of(q)})
         n_steps = outcome.n_steps if hasattr(objective, "target") else 0
         seed = int(self.random_state) if isinstance(self.random_state, numbers.Integral) else self.seed_
-        self.restarts_ = [Restart(seed, -terms["loss"], terms["divergence"], n_steps, outcome.stopped)]
+        n_empty = self.n_clusters - len(torch.unique(q.argmax(1)))
+        restart = Restart(
+            seed, -terms["loss"], terms["divergence"], n_steps, outcome.stopped, n_empty=n_empty
+        )
+        self.restarts_ = [restart]
         said = []
         if n_reseeded := int(getattr(objective, "n_reseeded", 0)):
             said.append(
                 f"{n_reseeded} time(s) a cluster lost all its rows and was seeded again at the row farthest from its centre"
             )
-        if n_empty := self.n_clusters - len(torch.unique(q.argmax(1))):
+        if n_empty:
             said.append(f"{n_empty} of {self.n_clusters} clusters hold no row")
         if said:
             warn(

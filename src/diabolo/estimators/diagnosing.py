@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from diabolo.contracts import Schedule, Sizes, Statistics
-from diabolo.estimators.scoring import ScoringEstimator
+from diabolo.estimators.bounding import BoundingEstimator
 from diabolo.measures import (
     COLLAPSE_NATS,
     COLLAPSE_SHARE,
@@ -22,6 +22,7 @@ from diabolo.measures import (
     elbo_surgery,
     importance_estimate,
     latent_continuity,
+    mean_and_error,
     rate_per_dimension,
 )
 from diabolo.models import LatentModel
@@ -31,7 +32,7 @@ _PRIOR_DRAWS = 2_000
 _ELBO_DRAWS = 10
 
 
-class DiagnosingEstimator(ScoringEstimator):
+class DiagnosingEstimator(BoundingEstimator):
     """An estimator that says what its codes carry, and where they lie."""
 
     beta: float | Schedule
@@ -54,6 +55,11 @@ class DiagnosingEstimator(ScoringEstimator):
         -------
         GenerativeDiagnosis
             Prints as text, ``.findings`` are its sentences, ``.as_dict()`` its numbers.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than 50 rows.
         """
         check_is_fitted(self)
         array = self._check_X(X, reset=False)
@@ -63,6 +69,10 @@ class DiagnosingEstimator(ScoringEstimator):
         aggregate = self._mixture(model)
         estimate = importance_estimate(model, x, _ELBO_DRAWS, seed=self.seed_, rows=array)
         rates = rate_per_dimension(q, p).double()
+        if not rates.shape[1]:  # of a prior that cannot tell its moments
+            rates = rate_per_dimension(q, aggregate).double()
+        elbo, elbo_se = mean_and_error(-(estimate.distortion + estimate.rate))
+        rate, rate_se = mean_and_error(estimate.rate)
         with torch.inference_mode(), seeded(self._draw_seed(None)):
             codes = model.draw(q, torch.randn_like(q.mean))
             from_prior, from_aggregate = p.sample((_PRIOR_DRAWS,)), aggregate.sample((_PRIOR_DRAWS,))
@@ -72,8 +82,10 @@ class DiagnosingEstimator(ScoringEstimator):
             n_components=self.n_components_,
             constant_dimensions=(),
             continuity=latent_continuity(codes, path=path, prior_codes=from_prior, seed=self.seed_),
-            elbo=-float((estimate.distortion + estimate.rate).double().mean()),
-            rate=float(estimate.rate.double().mean()),
+            elbo=elbo,
+            elbo_se=elbo_se,
+            rate=rate,
+            rate_se=rate_se,
             rate_per_dimension=tuple(rates.mean(0).tolist()),
             active_units=active_units(q.mean),
             collapsed=tuple(torch.nonzero(below).flatten().tolist()),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, Literal, Self
 
@@ -23,6 +25,7 @@ from diabolo.estimators.saving import Saved
 from diabolo.estimators.sources import large_source
 from diabolo.estimators.specs import from_spec, to_spec
 from diabolo.likelihoods import Gaussian
+from diabolo.measures import SampleQuality, judge_samples
 from diabolo.models import LatentModel
 from diabolo.networks import MLP
 from diabolo.posteriors import DiagonalGaussian
@@ -75,6 +78,13 @@ class GeneratingEstimator(LatentEstimator):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            If X does not fit the model, or the prior has no such name or nothing to fit.
+        ImportError
+            If a flow is asked for and the extra ``flows`` is not installed.
         """
         check_is_fitted(self)
         source = large_source(X, "X")
@@ -90,6 +100,62 @@ class GeneratingEstimator(LatentEstimator):
         part.eval()
         self.ex_post_prior_ = part
         return self
+
+    def judge_samples(
+        self,
+        X: ArrayLike,
+        *,
+        latent: Latent | None = None,
+        observation: Observation | None = None,
+        features: Callable[[Any], Any] | None = None,
+        k: int = 5,
+        random_state: int | None = None,
+    ) -> SampleQuality:
+        """Judge samples beside real rows: precision, recall, density, coverage and a Fréchet distance, each with its floor.
+
+        Half of the rows are what samples are held against, the other half stands in their place for the floor,
+        which a perfect sampler would get. There are as many samples as rows in a half.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+            Rows that training has not seen, preferably; of more than 20,000 rows so many are taken.
+        latent : {"prior", "aggregate", "ex_post"}, optional
+            Where codes come from: the prior by default, and for an auto-encoder the density that ``fit_prior`` fitted.
+        observation : {"draw", "mean"}, optional
+            A draw from p(x|z), or its mean; by default a draw for the tables of a VAE, else the mean, which lacks the
+            scatter of real rows: then few of them lie near it, and recall says so.
+        features : callable, optional
+            From rows to features, such as :func:`diabolo.measures.local_features` returns: distances are taken
+            between these. The flattened rows in one unit, if not given.
+        k : int
+            Neighbours that are looked at.
+        random_state : int, optional
+            Seed of the halves and of the samples; the seed of the fit by default.
+
+        Returns
+        -------
+        SampleQuality
+            Figures of the samples, of real rows in their place, and what they were measured on.
+
+        Raises
+        ------
+        ValueError
+            If there are too few rows for k neighbours, a word is unknown, or the density was not fitted yet.
+        """
+        check_is_fitted(self)
+        array = self._check_X(X, reset=False)
+        order = np.random.default_rng(self._draw_seed(random_state)).permutation(len(array))
+        half = len(array) // 2
+        chosen: dict[str, Any] = {} if latent is None else {"latent": latent}
+        how = observation or ("draw" if self.layout_.kind == "table" and self.model_.has_density else "mean")
+        fake = self.sample(max(1, half), observation=how, random_state=random_state, **chosen)
+        real, floor = array[np.sort(order[half : 2 * half])], array[np.sort(order[:half])]
+        return judge_samples(real, fake, floor, features=features, k=k, seed=self.seed_)
+
+    @abstractmethod
+    def sample(self, n: int = 1, *, observation: Observation, random_state: int | None = None) -> np.ndarray:
+        """Generate observations."""
 
     def _codes_to_fit(self, X: ArrayLike) -> np.ndarray:
         return self.transform(X)

@@ -183,6 +183,10 @@ class MultiRateVAE(VAE):
     bits_per_dimension = _at_beta(VAE.bits_per_dimension)
     evaluate = _at_beta(VAE.evaluate)
     diagnose = _at_beta(VAE.diagnose)
+    annealed_importance = _at_beta(VAE.annealed_importance)
+    bidirectional = _at_beta(VAE.bidirectional)
+    inference_gap = _at_beta(VAE.inference_gap)
+    judge_samples = _at_beta(VAE.judge_samples)
 
     @property
     def aggregate_posterior_(self) -> MixtureOfNormals:

@@ -12,6 +12,7 @@ from diabolo.contracts import Objective, Statistics
 from diabolo.estimators.base import _ONE_UNIT_RATIO
 from diabolo.estimators.choices import differing_deviations
 from diabolo.estimators.generating import GeneratingEstimator, Observation
+from diabolo.estimators.inputs import one_of
 from diabolo.estimators.telling import warn
 from diabolo.likelihoods import Likelihood
 from diabolo.measures import Diagnosis, ReconstructionRecord, latent_continuity
@@ -25,7 +26,12 @@ class ReconstructingEstimator(GeneratingEstimator):
         return Reconstruction()
 
     def sample(
-        self, n: int = 1, *, observation: Observation = "mean", random_state: int | None = None
+        self,
+        n: int = 1,
+        *,
+        latent: Literal["ex_post"] = "ex_post",
+        observation: Observation = "mean",
+        random_state: int | None = None,
     ) -> np.ndarray:
         """Generate observations from the density that ``fit_prior`` fitted to the codes.
 
@@ -36,6 +42,8 @@ class ReconstructingEstimator(GeneratingEstimator):
         ----------
         n : int
             How many.
+        latent : {"ex_post"}
+            Where codes come from: there is nothing else to draw them from.
         observation : {"mean", "draw"}
             What a code decodes to, or a draw from the likelihood around it.
         random_state : int, optional
@@ -44,7 +52,13 @@ class ReconstructingEstimator(GeneratingEstimator):
         Returns
         -------
         array of shape (n, ...), in X's units
+
+        Raises
+        ------
+        ValueError
+            If ``fit_prior`` was not called yet, n is below 1, or a word is unknown.
         """
+        one_of("latent", latent, ("ex_post",))
         return self._ex_post_samples(n, observation, random_state)
 
     def score(self, X: ArrayLike, y: Any = None) -> float:

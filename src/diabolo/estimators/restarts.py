@@ -18,8 +18,8 @@ class Restart:
     seed : int
         Its ``random_state``, or for one without a number what was drawn in its place.
     score : float
-        Minus the loss over all rows, in nats per row: squared error and divergence as they were trained. The
-        restart with the largest is kept.
+        Minus the loss over all rows, in nats per row: squared error and divergence as they were trained. Of the
+        restarts with the fewest empty clusters the one with the largest is kept.
     divergence : float
         KL(P || Q) over all rows, in nats per row: how far the assignments are from certain and even ones.
     n_steps : int
@@ -29,6 +29,8 @@ class Restart:
     agreement : float or None
         Mean adjusted Rand index of its labels with those of the other restarts; None for the only one. Clusters
         that are there come back, so a low agreement of all says that some are not.
+    n_empty : int
+        Clusters that hold no row. Where there are some, a high agreement only says that rows fell together.
     """
 
     seed: int
@@ -37,6 +39,12 @@ class Restart:
     n_steps: int
     stopped: str
     agreement: float | None = None
+    n_empty: int = 0
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """What is largest for the restart that is kept: codes that fall together have a divergence of 0."""
+        return -self.n_empty, self.score
 
 
 def compared(restarts: Sequence[Restart], labels: Sequence[np.ndarray]) -> list[Restart]:

@@ -20,12 +20,14 @@ from diabolo.estimators.sources import large_source
 from diabolo.estimators.telling import warn
 from diabolo.likelihoods import Gaussian
 from diabolo.measures import (
+    BitsEstimate,
     GenerativeRecord,
     LikelihoodEstimate,
     active_units,
     bits_per_dimension,
     dequantise,
     importance_estimate,
+    mean_and_error,
     rate_per_dimension,
 )
 from diabolo.models import LatentModel
@@ -92,7 +94,12 @@ class ScoringEstimator(GeneratingEstimator):
         Warns
         -----
         UserWarning
-            Names the rows whose weights may have no finite variance.
+            Names the rows whose weights seem to have no finite variance.
+
+        Raises
+        ------
+        ValueError
+            If X does not fit the model, n_draws is below 1, or ``latent`` is no such word or was not fitted yet.
         """
         check_is_fitted(self)
         estimate = self._estimated(self._check_X(X, reset=False), n_draws, latent)
@@ -136,6 +143,11 @@ class ScoringEstimator(GeneratingEstimator):
         Returns
         -------
         array of shape (n_rows,), float64
+
+        Raises
+        ------
+        ValueError
+            As for :meth:`estimate_likelihood`.
         """
         check_is_fitted(self)
         source = large_source(X, "X")
@@ -146,7 +158,9 @@ class ScoringEstimator(GeneratingEstimator):
         estimate = self._estimated(self._check_X(X, reset=False), n_draws, latent)
         return estimate.log_likelihood.double().cpu().numpy()
 
-    def bits_per_dimension(self, X: ArrayLike, n_draws: int = 500, *, bin_width: float = 1.0) -> float:
+    def bits_per_dimension(
+        self, X: ArrayLike, n_draws: int = 500, *, bin_width: float = 1.0, latent: Latent = "prior"
+    ) -> BitsEstimate:
         """Return the bits per value that an ideal coder needs for the rows, -log2 P(x) / D, averaged over rows.
 
         For a discrete likelihood P(x) is the model's probability. For a density on data that come in
@@ -162,6 +176,13 @@ class ScoringEstimator(GeneratingEstimator):
         bin_width : float
             Step of the data in units of X: 1 for whole numbers, 1/255 for bytes over 255. Ignored
             for a discrete likelihood.
+        latent : {"prior", "aggregate", "ex_post"}
+            What stands as p(z).
+
+        Returns
+        -------
+        BitsEstimate
+            ``float(...)`` of it is the mean; with its standard errors and what it was measured with.
 
         Raises
         ------
@@ -177,12 +198,11 @@ class ScoringEstimator(GeneratingEstimator):
                 "use likelihood='continuous_bernoulli' or 'gaussian', or binary rows."
             )
         if self.model_.likelihood.is_discrete:
-            return bits_per_dimension(self._estimated(array, n_draws).mean, n_values)
+            return _bits(self._estimated(array, n_draws, latent), n_values)
         inside = self.model_.likelihood.in_unit_interval
         noisy = dequantise(array, self.seed_, bin_width, in_unit_interval=inside)
         bin_width = bin_width / (1 + bin_width) if inside else bin_width
-        log_likelihood = self._estimated(noisy, n_draws).mean
-        return bits_per_dimension(log_likelihood, n_values, bin_width=bin_width)
+        return _bits(self._estimated(noisy, n_draws, latent), n_values, bin_width)
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return the mean of :meth:`score_samples` over rows, in nats per row."""
@@ -205,6 +225,11 @@ class ScoringEstimator(GeneratingEstimator):
         GenerativeRecord
             ELBO, rate, distortion, log-likelihood and its standard errors, rate per dimension,
             active units, errors, and what the codes cost as a compressor.
+
+        Raises
+        ------
+        ValueError
+            As for :meth:`estimate_likelihood`.
         """
         check_is_fitted(self)
         array = self._check_X(X, reset=False)
@@ -213,19 +238,24 @@ class ScoringEstimator(GeneratingEstimator):
         q = self._posterior(model, self._tensor(array, dtype))
         p = self._latent(model, latent)
         codes = q.mean.cpu().numpy()
-        distortion, rate = (float(t.double().mean()) for t in (estimate.distortion, estimate.rate))
+        elbo, elbo_se = mean_and_error(-(estimate.distortion + estimate.rate))
+        distortion, distortion_se = mean_and_error(estimate.distortion)
+        rate, rate_se = mean_and_error(estimate.rate)
         return GenerativeRecord(
             n_rows=len(array),
             n_components=self.n_components_,
             compression=self._compression(array, codes),
-            elbo=-(distortion + rate),
+            elbo=elbo,
+            elbo_se=elbo_se,
             rate=rate,
+            rate_se=rate_se,
             distortion=distortion,
+            distortion_se=distortion_se,
             log_likelihood=estimate.mean,
             log_likelihood_se=estimate.standard_error_rows,
             monte_carlo_se=estimate.standard_error_draws,
             n_draws=n_draws,
-            n_unreliable=len(estimate.unreliable_rows()),
+            n_unreliable=len(estimate.unreliable_rows()) if estimate.tails_are_known else None,
             latent=latent,
             rate_per_dimension=tuple(rate_per_dimension(q, p).double().mean(0).tolist()),
             active_units=active_units(q.mean),
@@ -263,6 +293,20 @@ class ScoringEstimator(GeneratingEstimator):
             start, end = end, end + len(rows)
             found[start:end] = rows
         return found
+
+
+def _bits(estimate: LikelihoodEstimate, n_values: int, bin_width: float | None = None) -> BitsEstimate:
+    """Return the bits of rows; ``bin_width`` is None for a discrete likelihood."""
+    per_nat = 1 / (n_values * math.log(2))
+    return BitsEstimate(
+        bits_per_dimension(estimate.mean, n_values, bin_width=bin_width or 1.0),
+        estimate.standard_error_rows * per_nat,
+        estimate.standard_error_draws * per_nat,
+        len(estimate.log_likelihood),
+        n_values,
+        estimate.n_draws,
+        bin_width is not None,
+    )
 
 
 def _learns_its_scale(likelihood: Any) -> bool:

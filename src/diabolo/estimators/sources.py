@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import os
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -112,20 +114,45 @@ def from_tensor(X: Any, name: str) -> Any:
     return (X.float() if X.dtype is torch.bfloat16 else X).numpy(force=True)
 
 
+@contextmanager
+def _chance(seed: int) -> Iterator[None]:
+    """Seed the generators that the items of a data set may draw from, and put them back: a block is the same each time."""
+    kept, numpy_kept = random.getstate(), np.random.get_state()  # noqa: NPY002 - the items of others
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    try:
+        with seeded(seed):
+            yield
+    finally:
+        random.setstate(kept)
+        np.random.set_state(numpy_kept)  # noqa: NPY002
+
+
 class DatasetSource(BatchSource):
-    """A map-style torch ``Dataset`` of items of one shape, read item by item."""
+    """A map-style torch ``Dataset`` of items of one shape, read item by item.
+
+    An item that is drawn, by torch's, NumPy's or Python's own generator, is the same at every reading of its block.
+    """
 
     def __init__(self, dataset: Any, name: str = "X") -> None:
         self.dataset, self.name = dataset, name
-        with seeded(0):
+        with _chance(0):
             first = row(dataset[0], name)
+        with _chance(0):
+            again = row(dataset[0], name)
+        if first.tobytes() != again.tobytes():
+            raise ValueError(
+                f"{name} must give the same item for the same number, and its first item differs from one reading to the "
+                "next: draw in it by torch's, NumPy's or Python's own generator, which are seeded for every block, or leave "
+                "chance to the model (DenoisingAutoEncoder draws noise anew in each step)."
+            )
         self.shape, self.dtype = (len(dataset), *first.shape), first.dtype
         self.bounds = even_bounds(self.shape, self.dtype)
 
     def block(self, i: int) -> np.ndarray:
         """Read the items of a block."""
         rows = []
-        with seeded(i):  # chance in the items, if there is any, comes out the same each time
+        with _chance(i):
             for number in range(int(self.bounds[i]), int(self.bounds[i + 1])):
                 rows.append(row(self.dataset[number], self.name))
                 if rows[-1].shape != self.shape[1:]:

@@ -79,7 +79,7 @@ class SteeringEstimator(DiagnosingEstimator):
 
     def _record(self, outcome: Outcome, objective: Objective, *, first: bool) -> None:
         super()._record(outcome, objective, first=first)
-        self.beta_ = final_beta(objective, outcome.progress)
+        self.beta_ = objective.rate_weight(outcome.progress)
         if not isinstance(objective, Constrained) or not outcome.history:
             return
         kept = [row for row in outcome.history if row["step"] == outcome.best_step] or outcome.history[-1:]
@@ -146,12 +146,6 @@ class SteeringEstimator(DiagnosingEstimator):
         target = saved.state.pop("target_", None)
         super()._restore(saved)
         if not hasattr(self, "beta_"):  # of a file from before beta_ was kept
-            self.beta_ = final_beta(self._objective())
+            self.beta_ = self._objective().rate_weight()
         if target is not None:
             self.target_ = Target(**target)
-
-
-def final_beta(objective: Any, progress: float = 1.0) -> float:
-    """Return the weight of the rate at ``progress`` of the training; 1 for an objective that has none."""
-    beta = getattr(objective, "beta", 1.0)
-    return float(beta(progress) if isinstance(beta, Schedule) else beta)

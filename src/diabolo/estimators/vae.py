@@ -89,7 +89,8 @@ class VAE(SteeringEstimator):
     posterior : str or Posterior
         ``"diagonal_gaussian"``, ``"full_gaussian"``, or an object from :mod:`diabolo.posteriors`.
     prior : str or Prior
-        ``"standard_normal"``, or an object from :mod:`diabolo.priors`.
+        p(z), trained with the model: ``"standard_normal"``, ``"vamp"``, ``"flow"`` (needs the extra ``flows``),
+        ``"learned_mixture"``, or an object from :mod:`diabolo.priors` that is not fitted to codes afterwards.
     aggregate_rows : int
         Training rows whose posteriors are kept for ``sample(latent="aggregate")``; of more rows a
         seeded subset is kept (what was kept is said).
@@ -273,6 +274,11 @@ class VAE(SteeringEstimator):
         Returns
         -------
         array of shape (n, ...), in X's units
+
+        Raises
+        ------
+        ValueError
+            If n is below 1, a word is unknown, or ``latent="ex_post"`` and ``fit_prior`` was not called yet.
         """
         check_is_fitted(self)
         positive_integer("n", n)
@@ -288,7 +294,8 @@ class VAE(SteeringEstimator):
         if len(x) > n_rows:
             rows = draw_rows(len(x), self.aggregate_rows, self.seed_, sparingly=isinstance(x, Streamed))
             self.choices_["aggregate"] = (
-                f"the aggregated posterior keeps {len(rows)} of the training rows, drawn by seed"
+                f"the aggregated posterior keeps {len(rows)} of the training rows, drawn by seed "
+                "(diabolo.measures.subsampling_divergence says what keeping fewer costs)"
             )
             numbers = torch.from_numpy(rows).split(self._rows_in_block())
             blocks: Iterable[Tensor] = (x[part] for part in numbers)

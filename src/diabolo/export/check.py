@@ -99,6 +99,8 @@ class Comparison:
             if len(graph.outputs) == 1:
                 return [codes]
             wide: Any = estimator
+            if graph.clusters is not None:
+                return [codes, wide.predict_proba(rows)]
             model, at = wide._model_for(rows.dtype)
             return [codes, wide._posterior(model, wide._tensor(rows, at)).variance.sqrt().numpy(force=True)]
         decoded = estimator.layout_.from_model(estimator._decode(codes)).astype(np.float64)

@@ -35,7 +35,10 @@ class Graph(nn.Module):
 
     def __init__(self, estimator: LatentEstimator, what: What) -> None:
         super().__init__()
-        self.model = deepcopy(estimator.model_).cpu().eval()
+        whole_model: Any = deepcopy(estimator.model_).cpu().eval()
+        has_clusters = getattr(whole_model, "has_clusters", False)
+        self.model = whole_model.model if has_clusters else whole_model
+        self.clusters = whole_model if has_clusters and what == "encoder" else None
         self.model.prior = None
         if what != "whole":
             delattr(self.model, "decoder" if what == "encoder" else "encoder")
@@ -59,14 +62,19 @@ class Graph(nn.Module):
         self.outputs: tuple[Port, ...] = (restored,)
         if what == "encoder":
             self.outputs = (codes, spread) if self.model.has_density else (codes,)
+            if self.clusters is not None:
+                n_clusters = len(self.clusters.centres)
+                self.outputs += (Port("probabilities", (n_clusters,), float_name, "share of each cluster"),)
 
     def forward(self, rows: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Map rows or codes, shape (n, ...), to codes (and scales) or rows, shape (n, ...)."""
+        """Map rows or codes, shape (n, ...), to codes (and scales, or shares of clusters) or rows, shape (n, ...)."""
         if self.what == "decoder":
             return self.restored(rows)
         q = self.model.encode(to_model(self.layout, rows.to(self.precision)))
         if self.what == "whole":
             return self.restored(q.mean)
+        if self.clusters is not None:
+            return q.mean, self.clusters.log_assignment(q.mean).exp()
         return (q.mean, q.variance.sqrt()) if self.model.has_density else q.mean
 
     def restored(self, codes: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from diabolo.measures.annealing import (
     bidirectional,
 )
 from diabolo.measures.attribute_predictability import AttributePredictability, attribute_predictability
-from diabolo.measures.bits import bits_per_dimension, dequantise
+from diabolo.measures.bits import BitsEstimate, bits_per_dimension, dequantise
 from diabolo.measures.clustering import ClusteringScores, clustering_scores
 from diabolo.measures.compression import CompressionCurve, compression_curve
 from diabolo.measures.continuity import Continuity, latent_continuity, spherical, straight
@@ -20,6 +20,7 @@ from diabolo.measures.features import LocalFeatures, StandardisedRows, local_fea
 from diabolo.measures.frechet import frechet_distance
 from diabolo.measures.gap import InferenceGap, inference_gap
 from diabolo.measures.likelihood import LikelihoodEstimate, importance_estimate
+from diabolo.measures.means import error_of_mean, mean_and_error
 from diabolo.measures.mutual_information_gap import MutualInformationGap, mutual_information_gap
 from diabolo.measures.neighbours import NeighbourRecord, precision_recall_density_coverage
 from diabolo.measures.noise import RowNoise, row_noise
@@ -43,6 +44,7 @@ __all__ = [
     "AnnealedEstimate",
     "AttributePredictability",
     "BidirectionalEstimate",
+    "BitsEstimate",
     "COLLAPSE_NATS",
     "COLLAPSE_SHARE",
     "ClusteringScores",
@@ -86,6 +88,7 @@ __all__ = [
     "dci",
     "dequantise",
     "elbo_surgery",
+    "error_of_mean",
     "factor_vae_score",
     "frechet_distance",
     "importance_estimate",
@@ -94,6 +97,7 @@ __all__ = [
     "largest_k",
     "latent_continuity",
     "local_features",
+    "mean_and_error",
     "pareto_k",
     "mutual_information_gap",
     "precision_recall_density_coverage",

@@ -15,6 +15,8 @@ from torch.distributions import Distribution
 from diabolo.contracts import Model
 from diabolo.contracts.evaluation import NO_DENSITY
 from diabolo.measures.hmc import Point, Terms, transition
+from diabolo.measures.means import error_of_mean
+from diabolo.measures.rows import check_rows
 
 Start = Literal["prior", "posterior"]
 Schedule = Literal["sigmoid", "linear"]
@@ -75,12 +77,22 @@ class AnnealedEstimate:
     @property
     def standard_error_rows(self) -> float:
         """Standard error of the mean that comes from the choice of rows; NaN for one row."""
-        return _error_of_mean(self.log_likelihood)
+        return error_of_mean(self.log_likelihood)
 
     @property
     def standard_error_draws(self) -> float:
         """Standard error of the mean that comes from the chains: other chains, the same rows."""
         return float(self.standard_error.double().square().sum().sqrt()) / len(self.standard_error)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                f"log p(x)    {self.mean:.3f} nats per row, a lower bound in expectation",
+                f"errors      {self.standard_error_rows:.3f} from the choice of rows, {self.standard_error_draws:.3f} from the chains",
+                f"chains      {self.n_chains} for each of {len(self.log_likelihood)} rows, from the {self.start}, "
+                f"{_walked(self)}",
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -132,7 +144,17 @@ class BidirectionalEstimate:
     @property
     def standard_error(self) -> float:
         """Standard error of the gap, from other rows with other chains; NaN for one row."""
-        return _error_of_mean(self.upper - self.lower)
+        return error_of_mean(self.upper - self.lower)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                f"log p(x)    {self.mean_lower:.3f} to {self.mean_upper:.3f} nats per row, of rows drawn from the model",
+                f"gap         {self.gap:.4f} +- {self.standard_error:.4f} nats per row",
+                f"chains      {self.n_chains} forward and {self.n_reverse} reverse for each of {len(self.lower)} rows, from "
+                f"the {self.start}, {_walked(self)}",
+            ]
+        )
 
 
 @torch.no_grad()
@@ -170,7 +192,8 @@ def annealed_importance(
         With a prior, and for ``start="posterior"`` a posterior that has a density. Its parameters get no
         gradients.
     x : Tensor of shape (n_rows, *event)
-        Rows, in units of X and in the precision of the model.
+        Rows as the model sees them: channels of images and signals first, in units of X and in the precision of
+        the model.
     n_chains : int
         Chains for each row.
     n_temperatures : int
@@ -188,8 +211,11 @@ def annealed_importance(
 
     Raises
     ------
+    TypeError
+        If x is no tensor.
     ValueError
-        If a number is below 1, a word is unknown, or the model lacks the prior or posterior.
+        If x is not of the model's shape and dtype, a number is below 1, a word is unknown, or the model lacks the
+        prior or posterior.
     """
     _check(
         model,
@@ -201,6 +227,7 @@ def annealed_importance(
     )
     temperatures = _temperatures(n_temperatures, schedule)
     prior = _prior(model, prior)
+    check_rows(model, x, prior.event_shape[-1])
     parts = []
     for block in x.split(block_rows or _rows_in_block(x, n_chains)):
         path = _Path.of(model, block, prior, start, temperatures)
@@ -415,5 +442,8 @@ def _check(model: Model, start: str, **numbers: int | None) -> None:
         )
 
 
-def _error_of_mean(values: Tensor) -> float:
-    return float(values.double().std()) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+def _walked(estimate: AnnealedEstimate | BidirectionalEstimate) -> str:
+    return (
+        f"{estimate.n_temperatures} temperatures, {estimate.n_leapfrog} leapfrog steps, acceptance "
+        f"{float(estimate.acceptance.double().mean()):.2f}"
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -49,6 +50,47 @@ def bits_per_dimension(log_likelihood: Numbers, n_values: int, *, bin_width: flo
     if n_values < 1:
         raise ValueError(f"n_values must be the number of values in a row, at least 1, got {n_values!r}.")
     return -(log_likelihood / n_values + math.log(bin_width)) / math.log(2)
+
+
+@dataclass(frozen=True)
+class BitsEstimate:
+    """Bits per value that an ideal coder needs for rows; ``float(estimate)`` is the mean.
+
+    Parameters
+    ----------
+    mean : float
+        -log2 P(x) / D, averaged over rows.
+    standard_error_rows : float
+        What other rows, with other draws, would change in the mean; NaN for one row.
+    standard_error_draws : float
+        What other importance draws would change in it for the same rows.
+    n_rows, n_values, n_draws : int
+        Rows, values D in each, and importance draws for each.
+    dequantised : bool
+        Whether rows got uniform noise, one draw each, for a density: then the mean is an upper bound (Theis et al. 2016).
+    """
+
+    mean: float
+    standard_error_rows: float
+    standard_error_draws: float
+    n_rows: int
+    n_values: int
+    n_draws: int
+    dequantised: bool
+
+    def __float__(self) -> float:
+        return self.mean
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as plain numbers."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        bound = ", at most: of rows with uniform noise" if self.dequantised else ""
+        return (
+            f"{self.mean:.4f} +- {self.standard_error_rows:.4f} bits per value{bound} ({self.n_rows} rows of {self.n_values} "
+            f"values, {self.n_draws} importance draws, their own error {self.standard_error_draws:.4f})"
+        )
 
 
 def dequantise(

@@ -70,7 +70,7 @@ def clustering_scores(labels: ArrayLike, clusters: ArrayLike) -> ClusteringScore
     Raises
     ------
     ValueError
-        If the two differ in length, have no rows, or are no vectors.
+        If the two differ in length, have no rows, or are no vectors, or if a class is NaN.
 
     Examples
     --------
@@ -83,6 +83,10 @@ def clustering_scores(labels: ArrayLike, clusters: ArrayLike) -> ClusteringScore
         raise ValueError(
             f"labels must hold one class for each of the {len(found) if found.ndim else 0} clustered rows, got the shape "
             f"{known.shape} for {found.shape}."
+        )
+    if known.dtype.kind == "f" and np.isnan(known).any():
+        raise ValueError(
+            f"labels must hold a class for each row, got NaN in {int(np.isnan(known).sum())} rows."
         )
     classes, row = np.unique(known, return_inverse=True)
     names, column = np.unique(found, return_inverse=True)

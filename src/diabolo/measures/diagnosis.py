@@ -70,8 +70,11 @@ class GenerativeDiagnosis(Diagnosis):
     ----------
     elbo, rate : float
         Of the rows that were given; rate = KL(q(z|x) || p(z)).
+    elbo_se, rate_se : float
+        Their standard errors over rows.
     rate_per_dimension : tuple of float
-        Of the marginals.
+        KL of the marginals of q(z|x) to the Gaussians of the mean and variance of p(z), which are its marginals
+        where it is a Gaussian; for a p(z) that cannot tell its moments (a flow), of those of the aggregated posterior.
     active_units : int
         Dimensions whose posterior mean has a variance above 0.01 (Burda et al. 2016).
     collapsed : tuple of int
@@ -93,7 +96,9 @@ class GenerativeDiagnosis(Diagnosis):
     """
 
     elbo: float
+    elbo_se: float
     rate: float
+    rate_se: float
     rate_per_dimension: tuple[float, ...]
     active_units: int
     collapsed: tuple[int, ...]
@@ -132,8 +137,8 @@ class GenerativeDiagnosis(Diagnosis):
         rates = " ".join(f"{rate:.2f}" for rate in sorted(self.rate_per_dimension, reverse=True)[:16])
         more = " ..." if self.n_components > 16 else ""
         numbers = (
-            f"elbo            {self.elbo:.3f} nats per row (without codes: {self.baseline:.3f})\n"
-            f"rate            {self.rate:.3f} nats per row\n"
+            f"elbo            {self.elbo:.3f} +- {self.elbo_se:.3f} nats per row (without codes: {self.baseline:.3f})\n"
+            f"rate            {self.rate:.3f} +- {self.rate_se:.3f} nats per row\n"
             f"per dimension   {rates}{more}\n"
             f"active units    {self.active_units} of {self.n_components}\n"
             f"effective beta  {self.effective_beta:.4g}\n"

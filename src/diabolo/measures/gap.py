@@ -13,6 +13,8 @@ from torch.distributions import Distribution
 
 from diabolo.contracts import Evaluation, Model
 from diabolo.contracts.evaluation import NO_DENSITY
+from diabolo.measures.means import mean_and_error
+from diabolo.measures.rows import check_rows
 
 # Values of observations that are decoded at once.
 _BLOCK_VALUES = 1 << 22
@@ -67,7 +69,9 @@ class InferenceGap:
 
         The standard error is that of other rows with other noise; NaN for one row.
         """
-        return {name: _mean(getattr(self, name)) for name in ("total", "approximation", "amortisation")}
+        return {
+            name: mean_and_error(getattr(self, name)) for name in ("total", "approximation", "amortisation")
+        }
 
     def __str__(self) -> str:
         lines = [f"{name:<14} {mean:10.4f} +- {error:.4f}" for name, (mean, error) in self.means().items()]
@@ -106,7 +110,8 @@ def inference_gap(
     model : LatentModel
         With a prior and a posterior that has a density. Its parameters get no gradients.
     x : Tensor of shape (n_rows, *event)
-        Rows, in units of X and in the precision of the model.
+        Rows as the model sees them: channels of images and signals first, in units of X and in the precision of
+        the model.
     log_likelihood : array of shape (n_rows,)
         Estimates of log p(x) in nats, by :func:`importance_estimate` or :func:`annealed_importance`.
     n_steps : int
@@ -125,15 +130,16 @@ def inference_gap(
     Raises
     ------
     TypeError
-        If the model is not composed of an encoder's features and a posterior.
+        If the model is not composed of an encoder's features and a posterior, or x is no tensor.
     ValueError
-        If a number is too small, ``log_likelihood`` is not one number for each row, or the model
+        If x is not of the model's shape and dtype, a number is too small, ``log_likelihood`` is not one number for each row, or the model
         lacks a prior or a density.
     """
     _check_numbers(
         n_steps=(n_steps, 1), n_draws=(n_draws, 1), n_test_draws=(n_test_draws, 2), block_rows=(block_rows, 1)
     )
     prior = _prior(model, prior)
+    check_rows(model, x, prior.event_shape[-1])
     log_likelihood = torch.as_tensor(log_likelihood, dtype=x.dtype, device=x.device)
     if log_likelihood.shape != x.shape[:1]:
         raise ValueError(
@@ -245,9 +251,3 @@ def _check_numbers(**numbers: tuple[int | None, int]) -> None:
     for name, (number, least) in numbers.items():
         if number is not None and number < least:
             raise ValueError(f"{name} must be {least} or more, got {number!r}.")
-
-
-def _mean(values: Tensor) -> tuple[float, float]:
-    n = len(values)
-    values = values.double()
-    return float(values.mean()), float(values.std()) / math.sqrt(n) if n > 1 else math.nan

@@ -12,14 +12,18 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from diabolo.contracts import Evaluation, Model
+from diabolo.contracts.evaluation import NO_DENSITY
+from diabolo.measures.means import error_of_mean
 from diabolo.measures.noise import RowNoise
-from diabolo.measures.pareto import largest_k, pareto_k
+from diabolo.measures.pareto import FEWEST_DRAWS, LARGEST_K, largest_k, pareto_k
+from diabolo.measures.rows import check_rows
 
 #: Draws for which the squared error of the reconstruction is measured.
 ERROR_DRAWS = 10
 # Values of observations that are decoded at once: a few megabytes, within the reach of a cache, or
 # enough to fill an accelerator.
 _BLOCK_CPU, _BLOCK_OTHER = 1 << 20, 1 << 24
+_TOO_FEW = f"below {FEWEST_DRAWS} draws nothing is known of the tails of the importance weights"
 # A short row counts for as many values, because of the layers that decode it.
 _FEWEST_VALUES = 256
 
@@ -75,8 +79,7 @@ class LikelihoodEstimate:
         The deviation of the estimates over the square root of the number of rows, which holds the
         error of the draws too; NaN for one row.
         """
-        n = len(self.log_likelihood)
-        return float(self.log_likelihood.std()) / math.sqrt(n) if n > 1 else math.nan
+        return error_of_mean(self.log_likelihood)
 
     @property
     def standard_error_draws(self) -> float:
@@ -87,10 +90,16 @@ class LikelihoodEstimate:
         """
         return float(self.standard_error.square().sum().sqrt()) / len(self.standard_error)
 
-    def unreliable_rows(self) -> list[int]:
-        """Return the rows whose weights may have no finite variance, or whose estimate is not finite.
+    @property
+    def tails_are_known(self) -> bool:
+        """Whether there are draws enough, 25, to tell how heavy the tails of the weights are."""
+        return self.n_draws >= FEWEST_DRAWS
 
-        Pareto-k is above min(1 - 1 / log10 K, 0.7) (Vehtari et al. 2024). Below 25 draws there is no k.
+    def unreliable_rows(self) -> list[int]:
+        """Return the rows whose weights seem to have no finite variance, or whose estimate is not finite.
+
+        Pareto-k is above 1/2, or for fewer than 100 draws above what they can be trusted with,
+        :func:`diabolo.measures.largest_k`. Below 25 draws there is no k, and nothing is known.
         """
         wild = self.pareto_k > largest_k(self.n_draws)
         return torch.nonzero(wild | ~self.log_likelihood.isfinite()).flatten().tolist()
@@ -103,11 +112,23 @@ class LikelihoodEstimate:
         shown = ", ".join(str(row) for row in rows[:10]) + (
             f" and {len(rows) - 10} more" if len(rows) > 10 else ""
         )
+        limit = largest_k(self.n_draws)
+        why = "no finite variance" if limit == LARGEST_K else f"tails too heavy for {self.n_draws} draws"
         return (
-            f"the importance weights of {len(rows)} of {len(self.pareto_k)} rows may have no finite variance "
-            f"(Pareto-k above {largest_k(self.n_draws):.2g}), so their log p(x) may be too low by more than the "
-            f"standard error says: rows {shown}. Use more draws, or annealed_importance for these rows."
+            f"the importance weights of {len(rows)} of {len(self.pareto_k)} rows seem to have {why} (Pareto-k above "
+            f"{limit:.2g}), so their log p(x) may be too low by more than the standard error says: rows {shown}. Use more "
+            "draws, or annealed_importance for these rows."
         )
+
+    def __str__(self) -> str:
+        lines = [
+            f"log p(x)    {self.mean:.3f} nats per row",
+            f"errors      {self.standard_error_rows:.3f} from the choice of rows, {self.standard_error_draws:.3f} from the draws",
+            f"draws       {self.n_draws} for each of {len(self.log_likelihood)} rows; effective sample size "
+            f"{float(self.effective_sample_size.median()):.1f} in the median row",
+        ]
+        note = self.warning() if self.tails_are_known else _TOO_FEW
+        return "\n".join([*lines, f"note        {note}"] if note else lines)
 
 
 @torch.inference_mode()
@@ -132,7 +153,8 @@ def importance_estimate(
     model : Model
         With a prior and a posterior that has a density.
     x : Tensor of shape (n_rows, *event)
-        Rows, in units of X. The encoder sees them as they are.
+        Rows as the model sees them: channels of images and signals first, in units of X and in the precision of
+        the model.
     n_draws : int
         K, codes for each row.
     seed : int
@@ -146,20 +168,20 @@ def importance_estimate(
 
     Raises
     ------
+    TypeError
+        If x is no tensor.
     ValueError
         If the model has no prior or a posterior without a density, if there is no draw or no row, if
-        ``rows`` has another length than x, or if x has another dtype than the model.
+        ``rows`` has another length than x, or if x is not of the model's shape and dtype.
     """
     if n_draws < 1:
         raise ValueError(
             f"n_draws must be the number of importance draws for each row, at least 1, got {n_draws!r}."
         )
-    dtype = next((p.dtype for p in model.parameters()), x.dtype)
-    if not len(x) or x.dtype is not dtype:
-        raise ValueError(
-            f"x must be rows in the precision of the model, {dtype}, at least one, got {x.dtype} of the shape "
-            f"{tuple(x.shape)}."
-        )
+    prior = prior if prior is not None else model.latent_prior()
+    if prior is None:
+        raise ValueError(NO_DENSITY.format(what="importance sampling", has="no prior"))
+    check_rows(model, x, prior.event_shape[-1])
     keys = x.cpu().numpy() if rows is None else rows
     if len(keys) != len(x):
         raise ValueError(
@@ -168,7 +190,6 @@ def importance_estimate(
     if block_values is None:
         block_values = _BLOCK_CPU if x.device.type == "cpu" else _BLOCK_OTHER
     block_codes = max(1, block_values // max(_FEWEST_VALUES, x[0].numel()))
-    prior = prior if prior is not None else model.latent_prior()
     rows_at_once = max(1, block_codes // n_draws)
     blocks = [slice(start, start + rows_at_once) for start in range(0, len(x), rows_at_once)]
     parts = [_estimate(model, x[b], keys[b], seed, prior, _even(n_draws, block_codes)) for b in blocks]

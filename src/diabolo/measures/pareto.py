@@ -7,9 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-#: Above this k estimates from the weights are not to be trusted, whatever the number of draws.
-LARGEST_K = 0.7
-_FEWEST_IN_THE_TAIL = 5
+#: Above this k weights have no finite variance, and their mean no standard error, whatever the number of draws.
+LARGEST_K = 0.5
+#: Draws from which on there is a k: a tail of five.
+FEWEST_DRAWS = 25
 _PRIOR_DRAWS = 10  # how many draws the weak prior at k = 1/2 counts for
 _BLOCK_NUMBERS = 1 << 20
 # Weights below this share of the largest are not told apart.
@@ -17,14 +18,15 @@ _SMALLEST_SHARE = 1e-300
 
 
 def largest_k(n_draws: int) -> float:
-    """Return the k up to which estimates from K draws can be trusted: min(1 - 1 / log10 K, 0.7).
+    """Return the k up to which a mean of K weights and its standard error can be trusted: min(1 - 1 / log10 K, 0.5).
 
-    Few draws need a lighter tail (Vehtari et al. 2024, section 3.2.4): 0.5 for 100, 0.7 from 2,155 on.
+    Above 1/2 the variance of the weights is not finite. Few draws need a lighter tail (Vehtari et al. 2024, section
+    3.2.4; their limit for smoothed weights is 0.7, and these are not smoothed).
 
     Examples
     --------
-    >>> largest_k(100), largest_k(5000)
-    (0.5, 0.7)
+    >>> round(largest_k(30), 2), largest_k(5000)
+    (0.32, 0.5)
     """
     return min(1 - 1 / math.log10(n_draws), LARGEST_K) if n_draws > 1 else -math.inf
 
@@ -32,8 +34,8 @@ def largest_k(n_draws: int) -> float:
 def pareto_k(log_weights: Tensor) -> Tensor:
     """Fit a generalised Pareto distribution to the largest weights and return its shape k.
 
-    Weights whose tail has the shape k have moments below 1/k: above 1/2 the variance is not finite, above 0.7
-    estimates with them are not to be trusted (Vehtari et al. 2024). The tail is the largest min(K/5,
+    Weights whose tail has the shape k have moments below 1/k: above 1/2 the variance is not finite
+    (Vehtari et al. 2024). The tail is the largest min(K/5,
     3 sqrt K) weights; k is the estimate of Zhang & Stephens (2009), drawn weakly towards 1/2.
 
     Parameters
@@ -57,7 +59,7 @@ def pareto_k(log_weights: Tensor) -> Tensor:
     """
     n_draws = len(log_weights)
     n_tail = min(n_draws // 5, int(3 * math.sqrt(n_draws)))
-    if n_tail < _FEWEST_IN_THE_TAIL:
+    if n_draws < FEWEST_DRAWS:
         return log_weights.new_full(log_weights.shape[1:], math.nan, dtype=torch.float64)
     log_tail = log_weights.topk(n_tail + 1, dim=0).values.flip(0).double()
     share = (log_tail - log_tail[-1]).exp()

@@ -92,18 +92,21 @@ class GenerativeRecord(_Record):
         -(distortion + rate), whatever beta was.
     rate, distortion : float
         KL(q(z|x) || p(z)) and -E_q log p(x|z), not weighted.
+    elbo_se, rate_se, distortion_se : float
+        Standard errors of the three means over rows: what other rows would change; NaN for one row.
     log_likelihood, log_likelihood_se : float
         Importance-weighted estimate of log p(x) from ``n_draws`` draws, and the standard error of
         its mean over rows: what other rows would change.
     monte_carlo_se : float
         What other draws would change in that mean.
-    n_unreliable : int
-        Rows whose importance weights may have no finite variance (Pareto-k above
-        ``largest_k(n_draws)``: 0.5 for 100 draws, 0.7 from 2,155 on).
+    n_unreliable : int or None
+        Rows whose importance weights seem to have no finite variance (Pareto-k above
+        ``largest_k(n_draws)``, 0.5 from 100 draws on); None below 25 draws, which cannot tell.
     latent : str
         What stood as p(z): "prior", "aggregate" or "ex_post".
     rate_per_dimension : tuple of float
-        Of the marginals; empty for a p(z) whose moments are not known (a flow).
+        KL of the marginals of q(z|x) to the Gaussians of the mean and variance of p(z), which are its marginals
+        where it is a Gaussian; empty for a p(z) whose moments are not known (a flow).
     active_units : int
         Dimensions whose posterior mean has a variance above 0.01.
     mse, reconstruction_mse : float
@@ -120,13 +123,16 @@ class GenerativeRecord(_Record):
     """
 
     elbo: float
+    elbo_se: float
     rate: float
+    rate_se: float
     distortion: float
+    distortion_se: float
     log_likelihood: float
     log_likelihood_se: float
     monte_carlo_se: float
     n_draws: int
-    n_unreliable: int
+    n_unreliable: int | None
     latent: str
     rate_per_dimension: tuple[float, ...]
     active_units: int
@@ -146,11 +152,11 @@ class GenerativeRecord(_Record):
         more = " ..." if self.n_components > 16 else ""
         lines = [
             ("rows", f"{self.n_rows}"),
-            ("elbo", f"{self.elbo:.3f} nats per row"),
-            ("distortion", f"{self.distortion:.3f} nats per row"),
+            ("elbo", f"{self.elbo:.3f} +- {self.elbo_se:.3f} nats per row"),
+            ("distortion", f"{self.distortion:.3f} +- {self.distortion_se:.3f} nats per row"),
             (
                 "rate",
-                f"{self.rate:.3f} nats per row"
+                f"{self.rate:.3f} +- {self.rate_se:.3f} nats per row"
                 + ("" if self.kl_is_exact else "  (from draws, no closed form)"),
             ),
             (
@@ -172,7 +178,17 @@ class GenerativeRecord(_Record):
             lines.insert(1, ("p(z)", self.latent))
         if self.n_unreliable:
             lines.append(
-                ("note", f"in {self.n_unreliable} rows the importance weights may have no finite variance")
+                (
+                    "note",
+                    f"in {self.n_unreliable} rows the importance weights seem to have no finite variance",
+                )
+            )
+        if self.n_unreliable is None:
+            lines.append(
+                (
+                    "note",
+                    f"{self.n_draws} draws cannot tell whether the importance weights have a finite variance",
+                )
             )
         if not self.is_density:
             lines.append(

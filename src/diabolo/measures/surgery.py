@@ -13,6 +13,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal
 from torch.distributions.kl import kl_divergence
 
 from diabolo.distributions import DiagonalNormal, MixtureOfNormals
+from diabolo.measures.means import mean_and_error
 
 #: Codes that are drawn and measured at once.
 BLOCK_CODES = 1024
@@ -41,11 +42,10 @@ class Surgery:
         ln N for N rows (Hoffman & Johnson 2016).
     marginal_kl : float
         Mean of log q(z) - log p(z): KL(q(z) || p(z)) of the aggregated posterior.
-    total_correlation : float or None
-        Mean of log q(z) - sum_k log q(z_k): how dependent the dimensions are (Chen et al. 2018). None
-        for a prior that is not factorised, as is the next.
+    total_correlation : float
+        Mean of log q(z) - sum_k log q(z_k): how dependent the dimensions are (Chen et al. 2018).
     dimension_wise_kl : float or None
-        Mean of sum_k log q(z_k) - log p(z_k).
+        Mean of sum_k log q(z_k) - log p(z_k). None for a prior that is not factorised, as is the next.
     kl_per_dimension : tuple of float or None
         Its terms, KL(q(z_k) || p(z_k)).
     n_rows : int
@@ -64,8 +64,8 @@ class Surgery:
     mutual_information_se: float
     marginal_kl: float
     marginal_kl_se: float
-    total_correlation: float | None
-    total_correlation_se: float | None
+    total_correlation: float
+    total_correlation_se: float
     dimension_wise_kl: float | None
     dimension_wise_kl_se: float | None
     kl_per_dimension: tuple[float, ...] | None
@@ -90,7 +90,12 @@ class Surgery:
             ("rate_drawn", self.rate_drawn, self.rate_drawn_se, "the sum of the next two"),
             ("  mutual_information", self.mutual_information, self.mutual_information_se, limit),
             ("  marginal_kl", self.marginal_kl, self.marginal_kl_se, "aggregated posterior to prior"),
-            ("    total_correlation", self.total_correlation, self.total_correlation_se, "of marginal_kl"),
+            (
+                "    total_correlation",
+                self.total_correlation,
+                self.total_correlation_se,
+                "of marginal_kl" if self.dimension_wise_kl is not None else "of the aggregated posterior",
+            ),
             ("    dimension_wise_kl", self.dimension_wise_kl, self.dimension_wise_kl_se, "of marginal_kl"),
         ]
         shown = [f"{n:<23}{v:9.3f} +- {e:.3f}  {what}" for n, v, e, what in lines if v is not None]
@@ -124,7 +129,7 @@ def elbo_surgery(
     aggregate : MixtureOfNormals
         (1/N) sum_i q(z|x_i), equal weights.
     prior : Distribution
-        p(z), event shape (d,). Total correlation and dimension-wise divergence need a factorised one.
+        p(z), event shape (d,). The dimension-wise divergence needs a factorised one.
     rows : Tensor of shape (n_rows,), optional
         Indices of the members to draw from. By default all, or ``max_rows`` of them chosen by ``seed``.
     max_rows : int, optional
@@ -137,7 +142,7 @@ def elbo_surgery(
     Raises
     ------
     ValueError
-        If the weights are not equal, or ``rows`` are no indices of members.
+        If the weights are not equal, ``n_draws`` is below 1, or ``rows`` are no indices of members.
 
     Examples
     --------
@@ -156,26 +161,29 @@ def elbo_surgery(
         q = _components(aggregate, part)
         z = _draw(q, noise)
         log_q, narrow = aggregate.log_prob(z), z.to(dtype)
-        columns = [q.log_prob(z), log_q, prior.log_prob(narrow).double()]
+        marginals = aggregate.marginal_log_prob(narrow).double()
+        columns = [q.log_prob(z), log_q, prior.log_prob(narrow).double(), marginals.sum(-1)]
         factors = _per_dimension(prior, narrow)
         if factors is not None:
-            columns.append(aggregate.marginal_log_prob(narrow).double() - factors)
+            columns.append(marginals - factors)
         terms.append([column.mean(0) for column in columns])
         closed = _closed_form(closed, q, prior)
-    log_q_x, log_q, log_p, *per_dimension = (torch.cat(column) for column in zip(*terms, strict=True))
+    log_q_x, log_q, log_p, product, *per_dimension = (
+        torch.cat(column) for column in zip(*terms, strict=True)
+    )
     wise = per_dimension[0].sum(-1) if per_dimension else None
     parts = {
         "rate": None if closed is None else torch.cat(closed),
         "rate_drawn": log_q_x - log_p,
         "mutual_information": log_q_x - log_q,
         "marginal_kl": log_q - log_p,
-        "total_correlation": None if wise is None else log_q - log_p - wise,
+        "total_correlation": log_q - product,
         "dimension_wise_kl": wise,
     }
     numbers: dict[str, Any] = {}
     for name, values in parts.items():
-        numbers[name], numbers[f"{name}_se"] = (None, None) if values is None else _mean(values)
-    each = [_mean(column) for column in per_dimension[0].T] if per_dimension else None
+        numbers[name], numbers[f"{name}_se"] = (None, None) if values is None else mean_and_error(values)
+    each = [mean_and_error(column) for column in per_dimension[0].T] if per_dimension else None
     return Surgery(
         **numbers,
         kl_per_dimension=None if each is None else tuple(mean for mean, _ in each),
@@ -246,7 +254,7 @@ def aggregate_cross_entropy(
         -aggregate.log_prob(_draw(_components(held_out, part), noise)).mean(0)
         for part, noise in _blocks(members, held_out.event_shape[0], n_draws, generator)
     ]
-    return CrossEntropy(*_mean(torch.cat(values)), len(held_out), n_draws, len(aggregate))
+    return CrossEntropy(*mean_and_error(torch.cat(values)), len(held_out), n_draws, len(aggregate))
 
 
 @dataclass(frozen=True)
@@ -316,7 +324,9 @@ def subsampling_divergence(
         part = aggregate.subsampled(n, seed=int(torch.randint(2**62, (), generator=generator)))
         z = torch.cat([_draw(_components(aggregate, i), e)[0] for i, e in _blocks(drawn, d, 1, generator)])
         values.append((aggregate.log_prob(z) - part.log_prob(z)).mean())
-    return SubsamplingDivergence(*_mean(torch.stack(values)), n, len(aggregate), n_subsamples, n_codes)
+    return SubsamplingDivergence(
+        *mean_and_error(torch.stack(values)), n, len(aggregate), n_subsamples, n_codes
+    )
 
 
 def _check(mixture: MixtureOfNormals, n_draws: int) -> None:
@@ -384,9 +394,3 @@ def _closed_form(so_far: list[Tensor] | None, q: Distribution, prior: Distributi
         return [*so_far, kl_divergence(q, prior)]
     except NotImplementedError:
         return None
-
-
-def _mean(values: Tensor) -> tuple[float, float]:
-    n = len(values)
-    error = float(values.double().std()) / math.sqrt(n) if n > 1 else math.nan
-    return float(values.double().mean()), error

@@ -60,6 +60,11 @@ class Clustered(Model):
         return self.model.has_density
 
     @property
+    def shift(self) -> Tensor:
+        """What the encoder takes from each value."""
+        return self.model.shift
+
+    @property
     def unit(self) -> Tensor:
         """The scale of each value that the encoder reads."""
         return self.model.unit

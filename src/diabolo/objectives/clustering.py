@@ -108,17 +108,20 @@ class Clustering(Objective):
         context["target"] = self.target
         if (step - 1) % self.refresh_every:
             return False
+        held = step <= self.held_until
         codes = codes_of(model, x)
-        self.reseed(model, codes)
+        if not held:  # a target that is known will bring rows to a centre that has none
+            self.reseed(model, codes)
         with torch.no_grad():
             log_q = model.log_assignment(codes)
         labels = log_q.argmax(1)
         self.changed.fill_((labels != self.labels).double().mean())
         self.labels.copy_(labels)
-        if step <= self.held_until:
+        if held:
             return False
         self.target.copy_(target_of(log_q.exp()))
-        return step > 1 and bool(self.changed < self.tolerance)
+        # settled under a target of its own: the first one has not been learned from yet
+        return step - self.refresh_every > int(self.held_until) and bool(self.changed < self.tolerance)
 
     @torch.no_grad()
     def reseed(self, model: Any, codes: Tensor) -> None:

@@ -103,6 +103,10 @@ class Constrained(Objective):
         self.check_whole("n_draws")
         super().check(model)
 
+    def rate_weight(self, progress: float = 1.0) -> float:
+        """Return beta as it has come to be."""
+        return self.beta
+
     def forward(self, evaluation: Evaluation, progress: float = 1.0) -> dict[str, Tensor]:
         """Return ``distortion`` and ``weighted_rate``; a batch of the training moves beta."""
         if self.training:

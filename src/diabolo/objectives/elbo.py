@@ -75,6 +75,10 @@ class ELBO(Objective):
             )
         super().check(model)
 
+    def rate_weight(self, progress: float = 1.0) -> float:
+        """Return beta."""
+        return float(self.beta(progress) if isinstance(self.beta, Schedule) else self.beta)
+
     def forward(self, evaluation: Evaluation, progress: float = 1.0) -> dict[str, Tensor]:
         """Return ``distortion`` and ``weighted_rate``."""
         rate = self._rate(evaluation)

@@ -26,7 +26,7 @@ def plot_surgery(surgery: Any) -> Figure:
     """
     figure = new_figure(1.9)
     axes = tidy(figure.subplots(), "nats per row")
-    if surgery.total_correlation is None:
+    if surgery.dimension_wise_kl is None:  # the prior is not factorised, and has no parts
         rest = [("codes to prior", surgery.marginal_kl, ORANGE)]
     else:
         rest = [

@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from diabolo.report.densities import Prior
 from diabolo.report.style import BLUE, CYCLE, GRID, INK, MUTED, PAPER, RED, legend, new_figure, sequence, tidy
 from diabolo.report.view import View, as_rows, spaced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+#: Shares of N(0, I) within one and two deviations, in two dimensions: what is drawn of any prior.
+SHARES = (1 - np.exp(-1 / 2), 1 - np.exp(-2))
+_PRIOR_DRAWS = 4000
+_LINES = 200  # of the grid on which a density is drawn
 
 
 def plot_latent(
@@ -27,8 +33,8 @@ def plot_latent(
 ) -> Figure:
     """Draw the map of the codes: as they are in one or two dimensions, beyond that their first two principal ones.
 
-    A VAE shows its prior (rings that hold 39 and 86 % of it, in two dimensions) and a few posteriors as
-    ellipses at two standard deviations.
+    A VAE shows its prior (in two dimensions the smallest regions that hold 39 and 86 % of it, which are rings at
+    one and two standard deviations for N(0, I)) and a few posteriors as ellipses at two standard deviations.
 
     Parameters
     ----------
@@ -58,7 +64,7 @@ def plot_latent(
     encoding = estimator.encode(rows) if hasattr(estimator, "encode") else None
     codes = np.asarray(estimator.transform(rows) if encoding is None else encoding.mean, dtype=np.float64)
     if codes.shape[1] == 1:
-        return _one_dimension(codes[:, 0], labels, generative=encoding is not None)
+        return _one_dimension(codes[:, 0], labels, None if encoding is None else Prior(estimator))
     centre, plane, share = _plane(codes)
     points = (codes - centre) @ plane
     across, up = np.maximum(np.ptp(points, axis=0), 1e-9)
@@ -70,7 +76,7 @@ def plot_latent(
     axes = tidy(figure.subplots(), *names)
     axes.set_aspect("equal", adjustable="datalim")
     if encoding is not None and codes.shape[1] == 2:
-        _rings(axes)
+        _regions(axes, Prior(estimator))
     _points(axes, points, labels)
     view = view or View.of(estimator, rows)
     pictures = thumbnails if labels is None and view.kind == "image" else 0
@@ -88,7 +94,8 @@ def plot_rates(rates: Sequence[float], active: Sequence[bool] | None = None) -> 
     Parameters
     ----------
     rates : sequence of float
-        KL(q(zⱼ|x) || p(zⱼ)) averaged over rows, as ``evaluate(X).rate_per_dimension`` gives it.
+        KL(q(zⱼ|x) || p(zⱼ)) averaged over rows, as ``evaluate(X).rate_per_dimension`` gives it: for a prior that
+        is no product of Gaussians, against the Gaussian of its mean and variance.
     active : sequence of bool, optional
         Whether the dimension is in use; by default a rate above 0.01 nats.
 
@@ -155,6 +162,23 @@ def _points(axes: Axes, points: np.ndarray, labels: np.ndarray | None) -> None:
     )
 
 
+def _regions(axes: Axes, prior: Prior) -> None:
+    """Draw the smallest regions that hold two shares of the prior: rings, or the lines of a density."""
+    if prior.is_standard_normal:
+        _rings(axes)
+        return
+    drawn = prior.draws(_PRIOR_DRAWS)
+    log_density = prior.log_density(drawn)
+    levels = np.unique(np.quantile(log_density, [1 - share for share in SHARES]))
+    inside = drawn[log_density >= levels[0]]
+    low, high = inside.min(0), inside.max(0)
+    margin = 0.1 * (high - low) + 1e-9
+    x, y = np.linspace(low - margin, high + margin, _LINES).T
+    grid = np.stack(np.meshgrid(x, y), -1)
+    heights = prior.log_density(grid.reshape(-1, 2)).reshape(grid.shape[:2])
+    axes.contour(x, y, heights, levels, colors=MUTED, linewidths=1, linestyles=[(0, (4, 2))], zorder=1.5)
+
+
 def _rings(axes: Axes) -> None:
     from matplotlib.patches import Circle
 
@@ -210,7 +234,7 @@ def _apart(points: np.ndarray, n: int) -> list[int]:
     return chosen
 
 
-def _one_dimension(codes: np.ndarray, labels: np.ndarray | None, *, generative: bool) -> Figure:
+def _one_dimension(codes: np.ndarray, labels: np.ndarray | None, prior: Prior | None) -> Figure:
     figure = new_figure(2.9)
     axes = tidy(figure.subplots(), "code z", "density")
     groups = [codes]
@@ -229,14 +253,18 @@ def _one_dimension(codes: np.ndarray, labels: np.ndarray | None, *, generative: 
             alpha=0.7 if len(groups) == 1 else 0.4,
             label=name,
         )
-    if generative:
-        low, high = axes.get_xlim()
-        at = np.linspace(min(low, -3), max(high, 3), 200)
-        axes.plot(
-            at, np.exp(-(at**2) / 2) / np.sqrt(2 * np.pi), color=INK, linewidth=1.3, label="prior N(0, 1)"
-        )
+    if prior is not None:
+        _curve(axes, prior)
     if len(codes) <= 300:
         axes.plot(codes, np.zeros_like(codes), "|", color=INK, markersize=6, alpha=0.4)
     axes.grid(True, color=GRID)
     legend(axes, loc="upper right")
     return figure
+
+
+def _curve(axes: Axes, prior: Prior) -> None:
+    """Draw the density of a prior in one dimension, over the codes and nearly all that it gives."""
+    ends = (*axes.get_xlim(), *np.quantile(prior.draws(_PRIOR_DRAWS), [0.001, 0.999]))
+    at = np.linspace(min(ends), max(ends), 3 * _LINES)
+    name = "prior N(0, 1)" if prior.is_standard_normal else "prior p(z)"
+    axes.plot(at, np.exp(prior.log_density(at[:, None])), color=INK, linewidth=1.3, label=name)

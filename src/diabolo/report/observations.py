@@ -83,24 +83,24 @@ def plot_samples(
     estimator: Any,
     n: int = 48,
     *,
-    latent: Literal["prior", "aggregate"] = "prior",
+    latent: Literal["prior", "aggregate", "ex_post"] | None = None,
     observation: Literal["draw", "mean"] | None = None,
     X: Any = None,
     view: View | None = None,
     random_state: int = 0,
 ) -> Figure:
-    """Draw observations that a VAE generates.
+    """Draw observations that a decoder generates.
 
     Parameters
     ----------
-    estimator : VAE
-        A fitted one.
+    estimator : estimator
+        A fitted VAE, or another one with a density that ``fit_prior`` fitted to its codes.
     n : int
         How many images, or signals (eight at most); of tables eight times as many points.
-    latent : {"prior", "aggregate"}
-        Where the codes come from.
+    latent : {"prior", "aggregate", "ex_post"}, optional
+        Where the codes come from; by default the prior where there is one, otherwise the fitted density.
     observation : {"draw", "mean"}, optional
-        A draw from p(x|z) or its mean; by default the mean of images and signals, draws of tables.
+        A draw from p(x|z) or its mean; by default draws of a VAE's tables, the mean of all else.
     X : array, optional
         Rows that give the range of values and are drawn behind the samples of signals and tables.
     view : View, optional
@@ -113,9 +113,10 @@ def plot_samples(
     matplotlib.figure.Figure
     """
     kind = estimator.layout_.kind
-    observation = observation or ("draw" if kind == "table" else "mean")
+    observation = observation or shown_by_default(estimator)
     n = {"image": n, "signal": min(n, 8)}.get(kind, n * 8)
-    drawn = estimator.sample(n, latent=latent, observation=observation, random_state=random_state)
+    chosen = {} if latent is None else {"latent": latent}
+    drawn = estimator.sample(n, **chosen, observation=observation, random_state=random_state)
     view = view or View.of(estimator, drawn if X is None else X)
     if kind == "image":
         return _tiles(view.images(drawn), 8)
@@ -175,6 +176,12 @@ def plot_features(
     for axes in figure.axes[len(columns) :]:
         axes.set_visible(False)
     return figure
+
+
+def shown_by_default(estimator: Any) -> Literal["draw", "mean"]:
+    """Say what is shown of p(x|z): draws of a VAE's tables; the scatter of a plain auto-encoder is not learned."""
+    learned = hasattr(estimator, "sample_codes")
+    return "draw" if learned and estimator.layout_.kind == "table" else "mean"
 
 
 def _bundle(view: View, drawn: np.ndarray, X: Any) -> Figure:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from diabolo.estimators.trade_off import rate_distortion
 from diabolo.report import clusters, compression, diagnosis, latent, learning, observations, paths
+from diabolo.report.densities import Prior, in_words, is_gaussian_product, single
+from diabolo.report.judgement import judgement
 from diabolo.report.numbers import plain
 from diabolo.report.rate_distortion import plot_rate_distortion
 from diabolo.report.view import View, spaced
@@ -320,32 +322,76 @@ def _denoising(m: Material) -> Section | None:
     )
 
 
+class _Sampler(NamedTuple):
+    """A place where codes are drawn, its title, and caption and formula in HTML."""
+
+    latent: Any
+    title: str
+    caption: str
+    formula: str
+
+
 def _samples(m: Material) -> Section | None:
-    if not m.generative:
+    samplers = _samplers(m)
+    if not samplers:
         return None
-    shown = "a draw from p(x|z)" if m.view.kind == "table" else "the mean of p(x|z)"
+    formula = " &emsp; ".join(sampler.formula for sampler in samplers)
+    return Section("Samples", [_sampled(m, sampler) for sampler in samplers], formula)
+
+
+def _samplers(m: Material) -> list[_Sampler]:
+    found = []
+    if m.generative:
+        near = "Codes drawn from the posteriors of training rows, near what the decoder has seen."
+        found += [
+            _Sampler("aggregate", "Option 1: aggregated posterior", near, "option 1: z ~ (1/n) Σᵢ q(z|xᵢ)"),
+            _of_prior(m.estimator),
+        ]
+    if hasattr(m.estimator, "ex_post_prior_"):
+        found.append(_of_fitted_density(m.estimator.ex_post_prior_))
+    return found
+
+
+def _of_prior(estimator: Any) -> _Sampler:
+    part = single(estimator).model_.prior
+    words, formula = in_words(part)
+    if Prior(estimator).is_standard_normal:
+        words, formula = "N(0, I), without any data", "N(0, I)"
+        close = "the better the codes fill the prior"
+    else:
+        trained = any(True for _ in part.parameters())
+        words = f"the prior p(z), {words}{', trained with the model' if trained else ''}"
+        close = "the better the prior covers the codes and nothing else"
+    caption = f"Codes drawn from {words}. The closer to option 1, {close}."
+    return _Sampler("prior", "Option 2: prior", caption, f"option 2: z ~ p(z){_is(formula)}")
+
+
+def _of_fitted_density(part: Any) -> _Sampler:
+    words, formula = in_words(part)
+    caption = (
+        f"The decoder as a generative model: codes drawn from {words}, fitted to the codes of rows after training. "
+        "Encoder and decoder stayed as they were."
+    )
+    title = "Density fitted afterwards"
+    return _Sampler("ex_post", title, caption, f"fitted afterwards: z ~ p̂(z){_is(formula)}")
+
+
+def _is(formula: str) -> str:
+    return f" = {formula}" if formula else ""
+
+
+def _sampled(m: Material, sampler: _Sampler) -> Panel:
+    mean = "the mean of p(x|z), without its scatter" if m.generative else "what they decode to"
+    shown = "a draw from p(x|z)" if observations.shown_by_default(m.estimator) == "draw" else mean
     band = {
         "image": "",
         "signal": " Grey: where 90 % of the data lie.",
         "table": " Grey: the training rows; the plane is that of their first two principal components.",
     }[m.view.kind]
-    panels = []
-    for latent_name, title, caption in (
-        (
-            "aggregate",
-            "Option 1: aggregated posterior",
-            "Codes drawn from the posteriors of training rows: near what the decoder has seen, so this is as good as it gets.",
-        ),
-        (
-            "prior",
-            "Option 2: prior",
-            "Codes drawn from N(0, I), without any data. The closer to option 1, the better the codes fill the prior.",
-        ),
-    ):
-        figure = observations.plot_samples(m.estimator, latent=latent_name, X=m.train, view=m.view)  # type: ignore[arg-type]
-        panels.append(Panel(figure, title, f"{caption} Shown is {shown}.{band}"))
-    formula = "option 1: z ~ (1/n) Σᵢ q(z|xᵢ) &emsp; option 2: z ~ p(z) = N(0, I)"
-    return Section("Samples", panels, formula)
+    is_density = bool(m.metrics.get("is_density", True))
+    figures = judgement(m.estimator, m.test, sampler.latent, m.rows, is_density=is_density)
+    figure = observations.plot_samples(m.estimator, latent=sampler.latent, X=m.train, view=m.view)
+    return Panel(figure, sampler.title, f"{sampler.caption} Shown is {shown}.{band} {figures}".rstrip())
 
 
 def _latent(m: Material) -> Section:
@@ -361,7 +407,7 @@ def _latent(m: Material) -> Section:
         read = f"Each point is the code of a row; the {d} dimensions are projected on their first two principal components."
     if m.generative:
         if d == 2:
-            read += " Dashed rings: one and two standard deviations of the prior."
+            read += _dashed(Prior(m.estimator))
         read += (
             " The curve is the prior."
             if d == 1
@@ -371,26 +417,42 @@ def _latent(m: Material) -> Section:
         read += " Small pictures are the observations whose codes lie there."
     figure = latent.plot_latent(m.estimator, rows, labels, view=m.view)
     panels = [Panel(figure, f"Map of the codes of {said}", read)]
-    if d > 1 and "rate_per_dimension" in m.metrics:
-        rates = m.metrics["rate_per_dimension"]
-        means = m.estimator.transform(m.test)
-        active = means.var(0) > 0.01 if len(means) > 1 else None
-        panels.append(
-            Panel(
-                latent.plot_rates(rates, active),
-                "Rate per dimension",
-                "How many nats each dimension carries about x, KL(q(z<sub>j</sub>|x) ‖ p(z<sub>j</sub>)), averaged over "
-                f"{m.rows}. A unit is in use when its mean varies over rows (variance above 0.01); one that is not in "
-                "use equals the prior and costs nothing.",
-            )
-        )
+    if d > 1 and m.metrics.get("rate_per_dimension"):  # empty for a prior that cannot tell its moments
+        panels.append(_rates(m))
     return Section(
         "Codes", panels, "z = E(x)" if not m.generative else "q(z|x) = N(μ<sub>x</sub>, σ<sub>x</sub>²)"
     )
 
 
+def _dashed(prior: Prior) -> str:
+    if prior.is_standard_normal:
+        return " Dashed rings: one and two standard deviations of the prior."
+    one, two = (f"{100 * share:.0f}" for share in latent.SHARES)
+    return (
+        f" Dashed lines: the smallest regions that hold {one} and {two} % of the prior, as much as rings at one and two "
+        "standard deviations of N(0, I)."
+    )
+
+
+def _rates(m: Material) -> Panel:
+    means = m.estimator.transform(m.test)
+    active = means.var(0) > 0.01 if len(means) > 1 else None
+    use = "A unit is in use when its mean varies over rows (variance above 0.01)"
+    if is_gaussian_product(Prior(m.estimator).distribution):
+        what = f"KL(q(z<sub>j</sub>|x) ‖ p(z<sub>j</sub>)), averaged over {m.rows}"
+        use += "; one that is not in use equals the prior and costs nothing."
+    else:
+        what = (
+            "KL(q(z<sub>j</sub>|x) ‖ N(m<sub>j</sub>, s<sub>j</sub>²)) with the mean and the variance of the prior, "
+            f"averaged over {m.rows}. The prior is no product of Gaussians, so these need not add up to the rate"
+        )
+        use += "."
+    caption = f"How many nats each dimension carries about x, {what}. {use}"
+    return Panel(latent.plot_rates(m.metrics["rate_per_dimension"], active), "Rate per dimension", caption)
+
+
 def _diagnosis(m: Material) -> Section | None:
-    rows = m.test if len(m.test) >= _FEWEST_TO_DIAGNOSE else m.train
+    rows, said = (m.test, m.rows) if len(m.test) >= _FEWEST_TO_DIAGNOSE else (m.train, "training rows")
     if len(rows) < _FEWEST_TO_DIAGNOSE:
         return None
     found = m.estimator.diagnose(rows)
@@ -402,10 +464,10 @@ def _diagnosis(m: Material) -> Section | None:
                 diagnosis.plot_surgery(found.surgery),
                 "The rate, taken apart",
                 "The mean KL(q(z|x) ‖ p(z)) of the training rows is what the codes tell of the row (mutual information, "
-                "at most ln n for n rows) and what all codes together are away from the prior: dependence between "
-                "dimensions (total correlation), and each dimension by itself. A classifier tells codes from draws of "
+                f"at most ln n for n rows) and what all codes together are away from the prior{_parts(found.surgery)}. "
+                "A classifier tells codes from draws of "
                 f"the prior with an area under the curve of {found.prior_test.auc:.2f} (two halves of the codes: "
-                f"{found.prior_test.floor:.2f}; 0.5 cannot be told apart).",
+                f"{found.prior_test.floor:.2f}; 0.5 cannot be told apart). {_on_the_whole(m, found, said)}",
             )
         )
     panels.append(
@@ -421,6 +483,30 @@ def _diagnosis(m: Material) -> Section | None:
         "rate = I<sub>q</sub>(x; z) + KL(q(z) ‖ p(z)) &emsp; q(z) = (1/n) Σᵢ q(z|xᵢ)" if m.generative else ""
     )
     return Section("What the latent space holds", panels, formula)
+
+
+def _parts(surgery: Any) -> str:
+    """Say what the distance to the prior is made of, where the prior is factorised."""
+    if surgery.dimension_wise_kl is None:
+        return f" (the total correlation of the codes is {surgery.total_correlation:.2f} nats)"
+    return ": dependence between dimensions (total correlation), and each dimension by itself"
+
+
+def _on_the_whole(m: Material, found: Any, rows: str) -> str:
+    """Say the numbers of a diagnosis that no picture shows."""
+    entropy, beta = found.aggregate_cross_entropy, found.effective_beta
+    weight = (
+        f"Effective β {plain(beta)}: the weight of the rate against half the squared error in units of the data's "
+        "deviation."
+    )
+    if beta == single(m.estimator).beta_:
+        weight = f"The weight of the rate is β = {plain(beta)}."
+    return (
+        f"ELBO of {found.n_rows:,} {rows} {plain(found.elbo)} ± {found.elbo_se:.2g} nats per row, "
+        f"{plain(found.baseline)} by the same likelihood without codes, about the mean of each column. {weight} "
+        f"The codes of these rows have −log q(z) = {plain(entropy.value)} ± {entropy.value_se:.2g} nats per row under the aggregated posterior q(z) of "
+        f"{entropy.n_components_of_mixture:,} training rows (a cross-entropy, in units of the codes)."
+    )
 
 
 def _paths(m: Material) -> Section | None:

@@ -1,0 +1,187 @@
+"""Bounds of log p(x) beside importance sampling, and what lies between log p(x) and the ELBO."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from diabolo.estimators.generating import Latent
+from diabolo.estimators.scoring import ScoringEstimator
+from diabolo.measures import (
+    AnnealedEstimate,
+    BidirectionalEstimate,
+    InferenceGap,
+    annealed_importance,
+    bidirectional,
+    inference_gap,
+)
+from diabolo.training import seeded
+
+_Start = Literal["prior", "posterior"]
+
+
+class BoundingEstimator(ScoringEstimator):
+    """An estimator whose log p(x) can be looked at from several sides."""
+
+    def annealed_importance(
+        self,
+        X: ArrayLike,
+        *,
+        n_chains: int = 16,
+        n_temperatures: int = 500,
+        n_leapfrog: int = 10,
+        start: _Start = "posterior",
+        latent: Latent = "prior",
+        random_state: int | None = None,
+    ) -> AnnealedEstimate:
+        """Estimate log p(x) of each row by annealed importance sampling with HMC (Neal 2001; Wu et al. 2017).
+
+        For rows whose importance weights are too wild for :meth:`estimate_likelihood`, and dearer: each chain decodes
+        one code for every leapfrog step at every temperature. See :func:`diabolo.measures.annealed_importance`.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+        n_chains : int
+            Chains for each row.
+        n_temperatures : int
+            Steps from the start to the posterior.
+        n_leapfrog : int
+            Leapfrog steps in each transition.
+        start : {"posterior", "prior"}
+            Where chains start: q(z|x), or p(z), which owes nothing to the encoder.
+        latent : {"prior", "aggregate", "ex_post"}
+            What stands as p(z).
+        random_state : int, optional
+            Seed of the chains; the seed of the fit by default.
+
+        Returns
+        -------
+        AnnealedEstimate
+            For each row a lower bound in expectation in nats, its standard error and effective sample size.
+
+        Raises
+        ------
+        ValueError
+            If X does not fit the model, a number is below 1, a word is unknown, or the density was not fitted yet.
+        """
+        array = self._rows_to_score(X)
+        model, dtype = self._model_for(array.dtype)
+        with seeded(self._draw_seed(random_state)):
+            return annealed_importance(
+                model,
+                self._tensor(array, dtype),
+                n_chains=n_chains,
+                n_temperatures=n_temperatures,
+                n_leapfrog=n_leapfrog,
+                prior=self._latent(model, latent),
+                start=start,
+            )
+
+    def bidirectional(
+        self,
+        n_rows: int = 100,
+        *,
+        n_chains: int = 16,
+        n_temperatures: int = 500,
+        n_leapfrog: int = 10,
+        start: _Start = "posterior",
+        latent: Latent = "prior",
+        random_state: int | None = None,
+    ) -> BidirectionalEstimate:
+        """Bound log p(x) from both sides on rows drawn from the model (Grosse et al. 2015).
+
+        A small gap says that :meth:`annealed_importance` with the same numbers is right for such rows. See
+        :func:`diabolo.measures.bidirectional`.
+
+        Parameters
+        ----------
+        n_rows : int
+            Rows to draw.
+        n_chains, n_temperatures, n_leapfrog, start, latent, random_state
+            As for :meth:`annealed_importance`.
+
+        Returns
+        -------
+        BidirectionalEstimate
+            Both bounds for each row in nats, and ``gap``; its ``x`` are rows as the model sees them.
+
+        Raises
+        ------
+        ValueError
+            If a number is below 1, a word is unknown, or the density was not fitted yet.
+        """
+        check_is_fitted(self)
+        with seeded(self._draw_seed(random_state)):
+            return bidirectional(
+                self.model_,
+                n_rows,
+                n_chains=n_chains,
+                n_temperatures=n_temperatures,
+                n_leapfrog=n_leapfrog,
+                prior=self._latent(self.model_, latent),
+                start=start,
+            )
+
+    def inference_gap(
+        self,
+        X: ArrayLike,
+        log_likelihood: np.ndarray | None = None,
+        *,
+        n_steps: int = 500,
+        n_draws: int = 500,
+        latent: Latent = "prior",
+        random_state: int | None = None,
+    ) -> InferenceGap:
+        """Split log p(x) - ELBO of each row into approximation and amortisation gap (Cremer et al. 2018).
+
+        What the family of q(z|x) cannot do, and what the encoder does not do for a row: q is optimised for each row by
+        itself. See :func:`diabolo.measures.inference_gap`.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+        log_likelihood : array of shape (n_rows,), optional
+            Estimates of log p(x) in nats; by default :meth:`score_samples` with ``n_draws``.
+        n_steps : int
+            Steps of the optimisation.
+        n_draws : int
+            Importance draws, and draws that the two ELBOs of each row are measured with.
+        latent : {"prior", "aggregate", "ex_post"}
+            What stands as p(z).
+        random_state : int, optional
+            Seed of the noise; the seed of the fit by default.
+
+        Returns
+        -------
+        InferenceGap
+            Total, approximation and amortisation for each row in nats; prints their means.
+
+        Raises
+        ------
+        ValueError
+            If X does not fit the model, a number is too small, ``log_likelihood`` is not one number for each row, or the
+            density was not fitted yet.
+        """
+        array = self._rows_to_score(X)
+        model, dtype = self._model_for(array.dtype)
+        if log_likelihood is None:
+            log_likelihood = self.score_samples(X, n_draws, latent=latent)
+        with seeded(self._draw_seed(random_state)):
+            return inference_gap(
+                model,
+                self._tensor(array, dtype),
+                log_likelihood,
+                n_steps=n_steps,
+                n_test_draws=n_draws,
+                prior=self._latent(model, latent),
+            )
+
+    def _rows_to_score(self, X: ArrayLike) -> np.ndarray:
+        check_is_fitted(self)
+        array = self._check_X(X, reset=False)
+        self._check_support(array, "X")
+        return array
