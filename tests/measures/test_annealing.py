@@ -292,7 +292,7 @@ def test_a_model_without_encoder_density_anneals_from_a_given_prior():
     )
     with pytest.raises(ValueError, match="needs a posterior with a density and a prior"):
         annealed_importance(model, x)
-    with pytest.raises(ValueError, match=r"of the shape \(n_rows, 3\)"):
+    with pytest.raises(ValueError, match=rf"of the shape \(n_rows, {P}\)"):
         annealed_importance(model, x[:, None], prior=prior)
     with pytest.raises(ValueError, match="use start='prior'"):
         annealed_importance(model, x, prior=prior, start="posterior")
