@@ -134,9 +134,8 @@ def flow_prior_vae(n_components: int = 40, **settings: Any) -> VAE:
 
 def vampprior_vae(n_components: int = 40, **settings: Any) -> VAE:
     """Tomczak & Welling 2018, one layer: gated units, 500 pseudo-inputs, a warm-up of beta; values in [0, 1]."""
-    parts = {"network": MLP((300, 300), activation="gated"), "likelihood": Bernoulli(binarise=True)}
-    latent = {"posterior": DiagonalGaussian(scale_range=(0.05, 2.718)), "prior": VampPrior(500)}
-    return VAE(n_components, **{**parts, **latent, "beta": schedules.Linear(share=0.25), **settings})
+    training = {"objective": "elbo", "beta": schedules.Linear(share=0.25)}
+    return gated_vae(n_components, **{"prior": VampPrior(500), **training, **settings})
 
 
 def multi_rate_vae(

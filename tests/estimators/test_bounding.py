@@ -42,6 +42,8 @@ def test_the_gap_is_what_lies_between_log_p_and_the_elbo(vae):
     gap = vae.inference_gap(rows, n_steps=100, n_draws=2000)
     record = vae.evaluate(rows, n_draws=2000)
     assert gap.means()["total"][0] == pytest.approx(record.log_likelihood - record.elbo, abs=0.1)
+    with pytest.raises(ValueError, match="n_draws must be 2 or more, .* got 1"):
+        vae.inference_gap(rows, n_draws=1)
     assert (gap.amortisation > -4 * gap.amortisation_error).all()
 
 
@@ -83,6 +85,10 @@ def test_samples_are_judged_beside_real_rows(vae):
     assert quality.floor_frechet < quality.frechet
     assert vae.judge_samples(X[:401]) == quality
     assert vae.judge_samples(X[:401], latent="aggregate") != quality
+    with pytest.raises(
+        ValueError, match="X must have at least 12 rows, so that each half holds k . 1 with k=5, got 11"
+    ):
+        vae.judge_samples(X[:11])
     features = local_features(DIGITS.images[600:], DIGITS.target[600:])
     assert "local classifier" in vae.judge_samples(X[:400], features=features).features
 

@@ -55,8 +55,6 @@ def cluster(
 ) -> int:
     """Find clusters of all rows, and write labels, probabilities and a report."""
     keeping.check(resume, out, overwrite)
-    from diabolo.storage import write_json
-
     model = given.pop("model", DEFAULT_CLUSTERING)
     options = {**DEFAULTS, **values(given)}
     estimator, notes = make(model, options)
@@ -84,8 +82,7 @@ def cluster(
         folder = save(estimator, kept.parent, configuration, seconds)
         with measuring(f"the trained model is saved in {folder}"):
             _write(estimator, folder, rows)
-            metrics = _measured(estimator, rows)
-            write_json(folder / METRICS, metrics)
+            metrics = _measured(estimator, folder, rows)
         code = ENDS.get(estimator.stopped_, errors.OK)
         drawn = not draw or report.drawn(
             folder,
@@ -148,17 +145,19 @@ def _words(path: Path, n_rows: int) -> np.ndarray:
     return np.array([[*row, *[""] * (width - len(row))] for row in lines])
 
 
-def _measured(estimator: Any, rows: Rows) -> dict[str, Any]:
-    """Return the record of the reconstructions, the sizes of the clusters and, with classes, the scores."""
+def _measured(estimator: Any, folder: Path, rows: Rows) -> dict[str, Any]:
+    """Write and return the record of the reconstructions, the sizes of the clusters and, with classes, the scores."""
     import numpy as np
 
     from diabolo.measures import clustering_scores
+    from diabolo.storage import write_json
 
     metrics = {"rows": rows.said, **estimator.evaluate(rows.train).as_dict()}
     metrics["cluster_sizes"] = np.bincount(estimator.labels_, minlength=estimator.n_clusters).tolist()
     metrics["restarts"] = [vars(restart) for restart in getattr(estimator, "restarts_", ())]
     if rows.test_labels is not None and rows.test_labels.ndim == 1:
         metrics["clustering"] = clustering_scores(rows.test_labels, estimator.labels_).as_dict()
+    write_json(folder / METRICS, metrics)
     return metrics
 
 
@@ -179,9 +178,9 @@ def _found(estimator: Any, metrics: dict[str, Any]) -> str:
     """Return what was found, for a person."""
     sizes = ", ".join(map(str, metrics["cluster_sizes"]))
     lines = {"clusters": f"{estimator.n_clusters} with {sizes} rows"}
-    restarts = metrics["restarts"]
+    restarts = getattr(estimator, "restarts_", ())
     if len(restarts) > 1:
-        agreement = max(restarts, key=lambda restart: (-restart["n_empty"], restart["score"]))["agreement"]
+        agreement = max(restarts, key=lambda restart: restart.rank).agreement
         lines["restarts"] = (
             f"{len(restarts)}; the best agrees with the others to {agreement:.2f} (adjusted Rand)"
         )

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from diabolo.estimators.generating import Latent
+from diabolo.estimators.inputs import positive_integer
 from diabolo.estimators.scoring import ScoringEstimator
 from diabolo.measures import (
     AnnealedEstimate,
@@ -166,10 +167,13 @@ class BoundingEstimator(ScoringEstimator):
             If X does not fit the model, a number is too small, ``log_likelihood`` is not one number for each row, or the
             density was not fitted yet.
         """
+        positive_integer("n_draws", n_draws)
+        if n_draws < 2:
+            raise ValueError(f"n_draws must be 2 or more, for the errors of the two ELBOs, got {n_draws!r}.")
         array = self._rows_to_score(X)
         model, dtype = self._model_for(array.dtype)
         if log_likelihood is None:
-            log_likelihood = self.score_samples(X, n_draws, latent=latent)
+            log_likelihood = self._estimated(array, n_draws, latent).log_likelihood.numpy(force=True)
         with seeded(self._draw_seed(random_state)):
             return inference_gap(
                 model,

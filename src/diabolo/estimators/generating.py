@@ -145,11 +145,17 @@ class GeneratingEstimator(LatentEstimator):
         """
         check_is_fitted(self)
         array = self._check_X(X, reset=False)
+        positive_integer("k", k)
+        if len(array) < 2 * (k + 1):
+            raise ValueError(
+                f"X must have at least {2 * (k + 1)} rows, so that each half holds k + 1 with k={k}, got {len(array)}: give "
+                "more rows, or a smaller k."
+            )
         order = np.random.default_rng(self._draw_seed(random_state)).permutation(len(array))
         half = len(array) // 2
         chosen: dict[str, Any] = {} if latent is None else {"latent": latent}
         how = observation or ("draw" if self.layout_.kind == "table" and self.model_.has_density else "mean")
-        fake = self.sample(max(1, half), observation=how, random_state=random_state, **chosen)
+        fake = self.sample(half, observation=how, random_state=random_state, **chosen)
         real, floor = array[np.sort(order[half : 2 * half])], array[np.sort(order[:half])]
         return judge_samples(real, fake, floor, features=features, k=k, seed=self.seed_)
 
