@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -131,6 +130,9 @@ class LikelihoodEstimate:
         return "\n".join([*lines, f"note        {note}"] if note else lines)
 
 
+_TENSORS = [f.name for f in fields(LikelihoodEstimate) if f.name not in {"n_draws", "kl_is_exact"}]
+
+
 @torch.inference_mode()
 def importance_estimate(
     model: Model,
@@ -192,10 +194,22 @@ def importance_estimate(
     block_codes = max(1, block_values // max(_FEWEST_VALUES, x[0].numel()))
     rows_at_once = max(1, block_codes // n_draws)
     blocks = [slice(start, start + rows_at_once) for start in range(0, len(x), rows_at_once)]
-    parts = [_estimate(model, x[b], keys[b], seed, prior, _even(n_draws, block_codes)) for b in blocks]
-    names = [f.name for f in fields(LikelihoodEstimate) if isinstance(getattr(parts[0], f.name), Tensor)]
-    joined: dict[str, Any] = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
-    return replace(parts[0], **joined)
+    draws = _even(n_draws, block_codes)
+    # Room for all rows first: small results that outlive a block would lie between its large ones and keep
+    # their memory from being used again.
+    found = _room(x, n_draws)
+    for block in blocks:
+        part = _estimate(model, x[block], keys[block], seed, prior, draws)
+        for name in _TENSORS:
+            getattr(found, name)[block] = getattr(part, name)
+    return replace(found, kl_is_exact=part.kl_is_exact)
+
+
+def _room(x: Tensor, n_draws: int) -> LikelihoodEstimate:
+    """Return an estimate of as many rows that is yet to be filled."""
+    tensors = {name: x.new_empty(len(x), dtype=torch.float64) for name in _TENSORS}
+    tensors["squared_error"] = x.new_empty(len(x))
+    return LikelihoodEstimate(**tensors, n_draws=n_draws, kl_is_exact=False)
 
 
 def _even(n: int, largest: int) -> list[int]:
