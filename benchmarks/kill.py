@@ -1,16 +1,15 @@
 """Runs that are killed at random moments and resumed, against runs that were left alone: the same bits.
 
+    python -m benchmarks.kill                        # 20 kills of each kind
+    python -m benchmarks.kill --rows DeepClustering --first-seed 3 --seeds 1
+
 Each run is a process that trains with checkpoints as often as they can be written, so that a SIGKILL falls into
 steps, checks, writing and reading alike. It is started again until it ends by itself; then weights, history (but
 its seconds) and all else that the model's file holds are compared with those of a run without any checkpoint.
-
-    python -m benchmarks.kill            # 20 kills
-    python -m benchmarks.kill --kills 5 --seed 3
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import random
@@ -18,44 +17,71 @@ import signal
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 import diabolo
+from benchmarks.ledger import Ledger, Row
 from diabolo.cli import main as diabolo_command
-from diabolo.networks import MLP
+from diabolo.data import ArraySource
+from diabolo.networks import MLP, Conv1d, Conv2d
 from diabolo.objectives import AdversarialTotalCorrelation
 from diabolo.schedules import Controlled
 from diabolo.storage import ModelFileError, read_model
+from diabolo.training import streamed
 
+KILLS = 20
 X = np.random.default_rng(0).normal(size=(400, 4)) @ np.random.default_rng(1).normal(size=(4, 12))
-SMALL = {"network": MLP((32,)), "max_epochs": 12, "batch_size": 32, "random_state": 0}
-ESTIMATORS: dict[str, Callable[[], object]] = {
-    "VAE": lambda: diabolo.VAE(3, **SMALL),
-    "VAE, steered": lambda: diabolo.VAE(3, target_rate=2.0, **SMALL),
-    "VAE, controlled": lambda: diabolo.VAE(3, beta=Controlled(2.0), **SMALL),
-    "VAE, adversary": lambda: diabolo.VAE(3, objective=AdversarialTotalCorrelation(hidden=(16,)), **SMALL),
-    "MultiRateVAE": lambda: diabolo.MultiRateVAE(3, **SMALL),
-    "DenoisingAutoEncoder": lambda: diabolo.DenoisingAutoEncoder(3, **SMALL),
-    "AutoEncoder, searched": lambda: diabolo.AutoEncoder(8, target_error=1.0, **SMALL),
+IMAGES = np.random.default_rng(2).random((200, 8, 8), dtype=np.float32)
+SMALL: dict[str, Any] = {"max_epochs": 12, "batch_size": 32, "random_state": 0}
+DENSE: dict[str, Any] = {"network": MLP((32,)), **SMALL}
+ESTIMATORS: dict[str, Callable[[], Any]] = {
+    "VAE": lambda: diabolo.VAE(3, **DENSE),
+    "VAE, steered": lambda: diabolo.VAE(3, target_rate=2.0, **DENSE),
+    "VAE, controlled": lambda: diabolo.VAE(3, beta=Controlled(2.0), **DENSE),
+    "VAE, adversary": lambda: diabolo.VAE(3, objective=AdversarialTotalCorrelation(hidden=(16,)), **DENSE),
+    "VAE, rows read in blocks": lambda: diabolo.VAE(3, **DENSE),
+    "VAE, convolutional, images": lambda: diabolo.VAE(3, network=Conv2d((4, 8)), **SMALL),
+    "AutoEncoder, convolutional, signals": lambda: diabolo.AutoEncoder(3, network=Conv1d((4,)), **SMALL),
+    "AutoEncoder, searched": lambda: diabolo.AutoEncoder(8, target_error=1.0, **DENSE),
+    "MultiRateVAE": lambda: diabolo.MultiRateVAE(3, **DENSE),
+    "MixtureVAE": lambda: diabolo.MixtureVAE(3, n_clusters=3, **DENSE),
+    "DenoisingAutoEncoder": lambda: diabolo.DenoisingAutoEncoder(3, **DENSE),
+    "DeepClustering": lambda: diabolo.DeepClustering(
+        3, max_epochs=4, max_iter=140, batch_size=32, random_state=0
+    ),
 }
 WORDS = ["--network.hidden", "32", "--max-epochs", "3", "--batch-size", "32", "--no-report", "--quiet"]
+COMMAND = "diabolo fit"
+
+
+def rows_of(name: str) -> Any:
+    """Return what a kind of model is fitted to; rows that are read come in ten blocks, two at a time in memory."""
+    if name == "VAE, rows read in blocks":
+        block_bytes = X.nbytes // 10
+        streamed.POOL_BYTES = 2 * block_bytes
+        return ArraySource(X, block_bytes=block_bytes)
+    if name == "AutoEncoder, convolutional, signals":
+        return X[:, None]
+    return IMAGES if name in {"VAE, convolutional, images", "DeepClustering"} else X
 
 
 def in_python(name: str, folder: Path, kept: bool) -> Path:
     """Fit and save; with checkpoints, if ``kept``."""
     where = {"checkpoint_dir": folder / "checkpoints", "checkpoint_every": 0.0} if kept else {}
-    return ESTIMATORS[name]().fit(X, **where).save(folder / "model.diabolo")
+    return ESTIMATORS[name]().fit(rows_of(name), **where).save(folder / "model.diabolo")
 
 
 def by_command(folder: Path, kept: bool) -> Path:
     """Fit from the command line, or resume what is there."""
     run = folder / "run"
-    words = ["fit", str(folder.parent / "X.npy"), "--out", str(run), "--overwrite", *WORDS]
+    np.save(folder / "X.npy", X)
+    words = ["fit", str(folder / "X.npy"), "--out", str(run), "--overwrite", *WORDS]
     if (run / "checkpoints" / "config.json").exists():
         words = ["fit", "--resume", str(run), "--quiet", "--no-report"]
     code = diabolo_command([*words, "--checkpoint-every", "0" if kept else "1e9"])
@@ -77,6 +103,8 @@ def started(work: Callable[[], object]) -> int:
         code = 0
     except SystemExit as error:
         code = int(error.code or 0)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
     finally:
         sys.stderr.flush()
         os._exit(code)
@@ -87,81 +115,68 @@ def ended(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def reached(folder: Path) -> str:
-    """Say how far the newest readable checkpoint is."""
-    for path in sorted(folder.rglob("checkpoint-*.diabolo"), key=os.path.getmtime, reverse=True):
+def reached(folder: Path) -> bool:
+    """Whether there is a checkpoint to go on from."""
+    for path in folder.rglob("checkpoint-*.diabolo"):
         with contextlib.suppress(ModelFileError, OSError):
-            return f"step {read_model(path)[1]['state']['batches']['step']}"
-    return "no step"
+            read_model(path)
+            return True
+    return False
 
 
 def same(one: Path, other: Path) -> bool:
     """Whether two model files are equal but for the seconds."""
     (a, spec_a), (b, spec_b) = read_model(one), read_model(other)
-    for spec in (spec_a, spec_b):
-        for row in spec["fitted"]["history_"]:
-            row.pop("seconds")
     equal = a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-    return equal and spec_a == spec_b
+    return equal and _without_seconds(spec_a) == _without_seconds(spec_b)
 
 
-def main() -> int:
-    """Kill, resume and compare; return 1 if a bit differs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    warnings.simplefilter("ignore")
-    chance = random.Random(asked.seed)
-    kills, wrong = 0, []
-    runs = [*ESTIMATORS, "diabolo fit"]
+def _without_seconds(spec: Any) -> Any:
+    if isinstance(spec, dict):
+        return {name: _without_seconds(value) for name, value in spec.items() if name != "seconds"}
+    return [_without_seconds(value) for value in spec] if isinstance(spec, list) else spec
+
+
+def killed(name: str, seed: int) -> dict[str, Any]:
+    """Kill runs of one kind, resume each until it ends, and compare what it ends with."""
+    chance = random.Random(f"{name} {seed}")
+
+    def work(folder: Path, kept: bool = True) -> Path:
+        folder.mkdir(exist_ok=True)
+        return by_command(folder, kept) if name == COMMAND else in_python(name, folder, kept)
+
     with tempfile.TemporaryDirectory() as scratch:
-        np.save(Path(scratch, "X.npy"), X)
-        torch.set_num_threads(1)
-        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-            diabolo_command(
-                ["fit", str(Path(scratch, "X.npy")), "--out", str(Path(scratch, "first")), *WORDS]
-            )
-        for number, name in enumerate(runs):
-            wanted = asked.kills // len(runs) + (number < asked.kills % len(runs))
+        place = Path(scratch)
+        model = Path("run/model.diabolo" if name == COMMAND else "model.diabolo")
+        assert ended(started(lambda: work(place / "whole", False))) == 0
+        begun = time.monotonic()
+        assert ended(started(lambda: work(place / "timed"))) == 0
+        seconds = time.monotonic() - begun
+        kills = with_checkpoint = runs = wrong = 0
+        while kills < KILLS:  # a run that ends before it is killed often enough is followed by another
+            folder = place / f"broken-{runs}"
+            code = -signal.SIGKILL
+            while code == -signal.SIGKILL:
+                child = started(partial(work, folder))
+                if kills < KILLS:
+                    time.sleep(chance.uniform(0, seconds))
+                    os.kill(child, signal.SIGKILL)
+                code = ended(child)
+                if code == -signal.SIGKILL:
+                    kills += 1
+                    with_checkpoint += reached(folder)
+            runs += 1
+            wrong += bool(code) or not same(place / "whole" / model, folder / model)
+    return {
+        "kills": kills,
+        "of these after a checkpoint": with_checkpoint,
+        "runs": runs,
+        "runs with other bits": wrong,
+    }
 
-            def work(kind: str, name: str = name, number: int = number) -> Path:
-                folder = Path(scratch, f"{number}-{kind}")
-                folder.mkdir(exist_ok=True)
-                kept = kind != "whole"
-                return in_python(name, folder, kept) if name in ESTIMATORS else by_command(folder, kept)
 
-            def found(kind: str, name: str = name, number: int = number) -> Path:
-                return Path(scratch, f"{number}-{kind}", "" if name in ESTIMATORS else "run", "model.diabolo")
-
-            assert ended(started(lambda work=work: work("whole"))) == 0
-            begun = time.monotonic()
-            assert ended(started(lambda work=work: work("timed"))) == 0
-            seconds = time.monotonic() - begun
-            places: list[str] = []
-            for trial in range(
-                100
-            ):  # a run that ends before it is killed often enough is followed by another
-                kind, code = f"broken-{trial}", -signal.SIGKILL
-                while code == -signal.SIGKILL:
-                    child = started(lambda work=work, kind=kind: work(kind))
-                    if len(places) < wanted:
-                        time.sleep(chance.uniform(0, seconds))
-                        os.kill(child, signal.SIGKILL)
-                    code = ended(child)
-                    if code == -signal.SIGKILL:
-                        places.append(reached(Path(scratch, f"{number}-{kind}")))
-                if code or not same(found("whole"), found(kind)):
-                    wrong.append(f"{name}: " + (f"ended with {code}" if code else "other bits"))
-                if len(places) == wanted:
-                    break
-            kills += len(places)
-            verdict = "OTHER BITS" if any(line.startswith(f"{name}:") for line in wrong) else "the same bits"
-            said = f"killed {len(places)} times ({', '.join(places)}), ended {trial + 1} times"
-            print(f"{name:22} {said}: {verdict}", flush=True)
-    print(f"{kills} kills; {'; '.join(wrong) or 'every run ended with the same bits'}")
-    return bool(wrong)
+ROWS = [Row(name, partial(killed, name), "the same bits", seeds=1) for name in (*ESTIMATORS, COMMAND)]
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    Ledger("kills", ROWS, reads_data=False).command(__doc__)

@@ -20,6 +20,10 @@ from benchmarks.origin import machine_in_words, origin
 FOLDER = Path(__file__).parent / "measured"
 
 
+class Skipped(Exception):
+    """Raised by a row that lacks something here: it is said, and nothing is kept."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One row of a table: how it is measured, for a seed, what is wanted, and the machine it is for.
@@ -111,7 +115,11 @@ class Ledger:
         if row.budget is not None:
             print(f"{row.name} {seed}: budget {_time(60 * row.budget)} of two cores", flush=True)
         start = time.perf_counter()
-        result = row.measure(seed)
+        try:
+            result = row.measure(seed)
+        except Skipped as reason:
+            print(f"{row.name} {seed}: skipped, {reason}", flush=True)
+            return
         entry = {
             "row": row.name,
             "seed": seed,

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from benchmarks.floors import medians
-from benchmarks.ledger import Ledger, Row
+from benchmarks.ledger import Ledger, Row, Skipped
 from benchmarks.training import epoch_of_convolutions, epoch_of_mlp, memory, pythae_fit, scaling, whole_fit
 from diabolo import VAE, OnnxModel, export_onnx
 from diabolo.networks import MLP
@@ -71,7 +71,7 @@ def latency(seed: int) -> dict:
         try:
             path = export_onnx(vae, Path(folder, "whole.onnx"), "whole").path
         except ImportError as error:
-            return {"skipped": str(error)}
+            raise Skipped(error) from error
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

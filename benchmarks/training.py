@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.basics import mnist, plain_loop
 from benchmarks.floors import floor_of, floor_seconds, medians
+from benchmarks.ledger import Skipped
 from diabolo import VAE
 from diabolo.contracts import Sizes, Statistics
 from diabolo.gradients import written_gradient
@@ -65,7 +66,7 @@ def pythae_fit(seed: int) -> dict:
         from pythae.models.nn import BaseDecoder, BaseEncoder
         from pythae.trainers import BaseTrainer, BaseTrainerConfig
     except ImportError as error:
-        return {"skipped": str(error)}
+        raise Skipped(error) from error
     import tempfile
 
     class Encoder(BaseEncoder):

@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import diabolo
-from diabolo.networks import MLP, Conv2d
+from diabolo.networks import MLP, Conv2d, ResNet
 
 DIGITS = load_digits().images[:60]
 SMALL = MLP((8,))
@@ -40,6 +40,7 @@ CASES = {
         DIGITS.astype(np.float32),
     ),
     "float64": (diabolo.VAE(3, network=SMALL), noise(40, 12) + 1e7),
+    "residual": (diabolo.VAE(3, network=ResNet((4, 5), n_blocks=1)), noise(40, 8, 9)),
     "float64 images": (diabolo.AutoEncoder(3, network=Conv2d((4,))), noise(40, 8, 8) + 1e7),
     "units": (
         diabolo.VAE(3, network=SMALL, likelihood="gaussian_per_feature"),

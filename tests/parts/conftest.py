@@ -28,6 +28,7 @@ EXAMPLES = {
         "conv1d": lambda: networks.Conv1d((4, 6), kernel_size=3, activation="silu"),
         "conv2d": lambda: networks.Conv2d((4, 6), activation="elu"),
         "dcec": networks.DCEC,
+        "resnet": lambda: networks.ResNet((3, 4), n_blocks=1),
     },
     "posterior": {
         "diagonal": posteriors.DiagonalGaussian,

@@ -11,7 +11,7 @@ from torch import nn
 from diabolo.contracts import Sizes
 from diabolo.likelihoods import Gaussian
 from diabolo.models import LatentModel
-from diabolo.networks import DCEC, MLP, Conv1d, Conv2d, Linear
+from diabolo.networks import DCEC, MLP, Conv1d, Conv2d, Linear, ResNet
 from diabolo.networks.convolution import Downward, Layer, Upward, halvings
 from diabolo.posteriors import Deterministic
 
@@ -185,7 +185,15 @@ class TestShapes:
         "event", [(1, 8, 8), (3, 8, 11), (1, 13, 40), (2, 28, 28), (1, 37, 9), (1, 40, 33)]
     )
     @pytest.mark.parametrize(
-        "network", [MLP((4,)), Linear(), Conv2d(), Conv2d((2, 3, 4), kernel_size=5), DCEC()]
+        "network",
+        [
+            MLP((4,)),
+            Linear(),
+            Conv2d(),
+            Conv2d((2, 3, 4), kernel_size=5),
+            DCEC(),
+            ResNet((2, 3, 4), n_blocks=1),
+        ],
     )
     def test_encoder_and_decoder_of_images(self, network, event):
         encoder, n_features, decoder = modules_for(network, event, 3, n_outputs=2)
@@ -206,6 +214,50 @@ class TestShapes:
     def test_default_depth_brings_the_shorter_side_to_about_four(self, shape, times):
         assert halvings(shape, 4) == times
         assert len(Conv2d().layers(shape)) == times
+
+
+class TestResNet:
+    def test_number_of_parameters(self):
+        """Two sizes of 3 and 4 channels, a block at each; dense layers beside them."""
+        encoder, n_features, decoder = modules_for(ResNet((3, 4), n_blocks=1), (1, 8, 8), 5, n_outputs=2)
+        blocks = 2 * (3 * 3 * 9 + 3) + 2 * (4 * 4 * 9 + 4)
+        assert n_features == 4 * 16
+        assert n_parameters(encoder) == (9 + 1) * 3 + (3 * 9 + 1) * 4 + blocks
+        assert n_parameters(decoder) == (5 + 1) * 64 + (4 * 9 * 3 + 3) + (3 * 9 * 2 + 2) + blocks
+
+    def test_a_block_is_x_plus_two_convolutions_of_activations(self):
+        encoder, _ = ResNet((3,), n_blocks=1, activation="tanh").encoder((2, 6, 7))
+        encoder = encoder.double()
+        with torch.no_grad():
+            for parameter in encoder.parameters():
+                parameter.normal_()
+        first, one, two = (m for m in encoder.modules() if isinstance(m, nn.Conv2d))
+        x = torch.randn(4, 2, 6, 7, dtype=torch.float64)
+        h = nn.functional.conv2d(x, first.weight, first.bias, padding=1)
+        inner = nn.functional.conv2d(h.tanh(), one.weight, one.bias, padding=1)
+        h = h + nn.functional.conv2d(inner.tanh(), two.weight, two.bias, padding=1)
+        torch.testing.assert_close(encoder(x), h.tanh().flatten(1), rtol=1e-12, atol=1e-12)
+
+    def test_blocks_start_near_the_identity(self):
+        torch.manual_seed(0)
+        encoder, _ = ResNet((32, 64), n_blocks=4).encoder((1, 12, 12))
+        x = torch.randn(20, 1, 12, 12)
+        assert len(encoder) == 2 * (1 + 4 + 1) + 1
+        with torch.no_grad():
+            without = nn.Sequential(*(m for m in encoder if not hasattr(m, "branch")))(x)
+            off = (encoder(x) - without).square().mean() / without.square().mean()
+        assert 0 < float(off) < 0.15
+
+    @pytest.mark.parametrize(
+        ("shape", "channels"), [((28, 28), (32, 64, 128)), ((64, 64), (32, 64, 128, 256)), ((8, 9), (32, 64))]
+    )
+    def test_default_sizes_bring_the_shorter_side_to_about_seven(self, shape, channels):
+        assert tuple(layer.channels for layer in ResNet().layers(shape)) == channels
+
+    def test_without_blocks_there_is_a_stack_of_convolutions(self):
+        assert ResNet((2, 3), n_blocks=0).encoder((1, 8, 8))[1] == 3 * 16
+        with pytest.raises(ValueError, match="n_blocks must be a whole number, 0 or more, got -1"):
+            ResNet(n_blocks=-1).encoder((1, 8, 8))
 
 
 class TestRefusals:
@@ -242,6 +294,7 @@ def test_outputs_are_linear_so_that_any_value_can_be_reached():
         (Conv1d((2,)), (1, 9)),
         (Conv2d((2,)), (1, 9, 8)),
         (DCEC(), (1, 16, 16)),
+        (ResNet((2, 3)), (1, 9, 8)),
     ]:
         y = modules_for(network, event, 3)[2](5 * torch.randn(50, 3))
         assert y.min() < 0 < y.max()
@@ -263,7 +316,8 @@ def test_dcec_starts_with_glorots_bound():
 
 
 @pytest.mark.parametrize(
-    ("network", "event"), [(Conv2d(), (1, 28, 28)), (Conv2d(), (3, 8, 8)), (Conv1d(), (1, 128))]
+    ("network", "event"),
+    [(Conv2d(), (1, 28, 28)), (Conv2d(), (3, 8, 8)), (Conv1d(), (1, 128)), (ResNet(), (1, 28, 28))],
 )
 def test_convolutions_keep_the_size_of_what_passes_and_end_small(network, event):
     """He's condition: about unit codes make maps of about unit size, and outputs near 0, the mean of the data."""

@@ -9,7 +9,7 @@ T = TypeVar("T", bound=type)
 
 COMMON = """network : str or Network
         Architecture: ``"auto"`` (by the shape of X), ``"linear"``, ``"mlp"``, ``"conv1d"``, ``"conv2d"``,
-        ``"dcec"``, or an object from :mod:`diabolo.networks`.
+        ``"dcec"``, ``"resnet"``, or an object from :mod:`diabolo.networks`.
     scale : {"auto", "global", "column"}
         The scale that the network works in: one for the whole array, so that errors keep the
         proportions of X, or one for each column. ``"auto"`` is ``"global"``, except for a

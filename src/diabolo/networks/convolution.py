@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -130,6 +131,10 @@ class ConvolutionalNetwork(Network):
         """Return the encoder's convolutions for a map of the given shape."""
         raise NotImplementedError
 
+    def at(self, channels: int, shape: tuple[int, ...]) -> list[nn.Module]:
+        """Return what a map of that many channels goes through between two convolutions."""
+        return [activation_module(self.activation)]
+
     def check_convolutions(self) -> None:
         """Refuse channels, kernels and activations that mean nothing."""
         if self.channels is not None:
@@ -154,8 +159,8 @@ class ConvolutionalNetwork(Network):
         n_channels, *shape = event
         shapes = self.shapes(tuple(shape))
         modules: list[nn.Module] = []
-        for layer, before in zip(self.layers(shapes[0]), shapes, strict=False):
-            modules += [Downward(layer, n_channels, before), activation_module(self.activation)]
+        for layer, (before, after) in zip(self.layers(shapes[0]), pairwise(shapes), strict=True):
+            modules += [Downward(layer, n_channels, before), *self.at(layer.channels, after)]
             n_channels = layer.channels
         return self.started(nn.Sequential(*modules, nn.Flatten())), n_channels * math.prod(shapes[-1])
 
@@ -165,16 +170,11 @@ class ConvolutionalNetwork(Network):
         shapes = self.shapes(tuple(shape))
         layers = self.layers(shapes[0])
         top = (layers[-1].channels, *shapes[-1])
-        modules: list[nn.Module] = [
-            nn.Linear(n_inputs, math.prod(top)),
-            activation_module(self.activation),
-            nn.Unflatten(1, top),
-        ]
+        modules: list[nn.Module] = [nn.Linear(n_inputs, math.prod(top)), nn.Unflatten(1, top)]
         n_maps = [n_outputs * n_channels, *(layer.channels for layer in layers)]
         for depth in reversed(range(len(layers))):
+            modules += self.at(layers[depth].channels, shapes[depth + 1])
             modules.append(Upward(layers[depth], n_maps[depth], shapes[depth]))
-            if depth:
-                modules.append(activation_module(self.activation))
         return self.started(nn.Sequential(*modules, nn.Unflatten(1, (n_outputs, n_channels))))
 
     def started(self, module: nn.Module) -> nn.Module:
