@@ -115,6 +115,16 @@ def ended(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+def kill_after(child: int, seconds: float) -> None:
+    """Kill a process in so many seconds, unless it ends before."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            return
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+
+
 def reached(folder: Path) -> bool:
     """Whether there is a checkpoint to go on from."""
     for path in folder.rglob("checkpoint-*.diabolo"):
@@ -159,8 +169,7 @@ def killed(name: str, seed: int) -> dict[str, Any]:
             while code == -signal.SIGKILL:
                 child = started(partial(work, folder))
                 if kills < KILLS:
-                    time.sleep(chance.uniform(0, seconds))
-                    os.kill(child, signal.SIGKILL)
+                    kill_after(child, chance.uniform(0, seconds))
                 code = ended(child)
                 if code == -signal.SIGKILL:
                     kills += 1
