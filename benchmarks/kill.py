@@ -50,7 +50,7 @@ ESTIMATORS: dict[str, Callable[[], Any]] = {
     "AutoEncoder, convolutional, signals": lambda: diabolo.AutoEncoder(3, network=Conv1d((4,)), **SMALL),
     "AutoEncoder, searched": lambda: diabolo.AutoEncoder(8, target_error=1.0, **DENSE),
     "MultiRateVAE": lambda: diabolo.MultiRateVAE(3, **DENSE),
-    "MixtureVAE": lambda: diabolo.MixtureVAE(3, n_clusters=3, **DENSE),
+    "MixtureVAE": lambda: diabolo.MixtureVAE(3, n_components=3, **DENSE),
     "DenoisingAutoEncoder": lambda: diabolo.DenoisingAutoEncoder(3, **DENSE),
     "DeepClustering": lambda: diabolo.DeepClustering(
         3, max_epochs=4, max_iter=140, batch_size=32, random_state=0
@@ -66,8 +66,6 @@ def rows_of(name: str) -> Any:
         block_bytes = X.nbytes // 10
         streamed.POOL_BYTES = 2 * block_bytes
         return ArraySource(X, block_bytes=block_bytes)
-    if name == "AutoEncoder, convolutional, signals":
-        return X[:, None]
     return IMAGES if name in {"VAE, convolutional, images", "DeepClustering"} else X
 
 
