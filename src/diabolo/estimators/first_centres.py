@@ -13,7 +13,7 @@ _MIXTURES = 50
 _PERPLEXITY = 30, 60
 _DIMENSIONS = 30
 #: Rows that are laid out in the plane at most: its time grows with them, and the centres need no more.
-_MOST_ROWS = 10_000
+_MOST_ROWS = 30_000
 _LEAST_ROWS = 10  # for each cluster
 _NEAREST = 10
 _RIDGE = 1e-6
@@ -84,7 +84,7 @@ def islands(rows: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
     Rows of one kind lie on a curved sheet, which k-means cuts where it is wide; a map to the plane keeps its
     neighbourhoods, and there the sheets are islands (after N2D, McConville et al. 2020, who take UMAP). Rows
     are brought to 30 principal components before. The mixture is the likeliest of 50, which is needed: most of them
-    cut an island in two. Of more than 10,000 rows a seeded subset is laid out, and the others belong where their 10
+    cut an island in two. Of more than 30,000 rows a seeded subset is laid out, and the others belong where their 10
     nearest rows of it do.
     """
     from sklearn.decomposition import PCA  # half a second, which k-means need not pay
