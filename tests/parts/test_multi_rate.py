@@ -10,7 +10,7 @@ from torch import nn
 from diabolo.contracts import Sizes, Statistics
 from diabolo.likelihoods import Gaussian
 from diabolo.models import LatentModel, MultiRate
-from diabolo.networks import MLP, Linear, gates
+from diabolo.networks import MLP, Linear, ResNet, gates
 from diabolo.objectives import ELBO, MultiRateELBO
 from diabolo.posteriors import DiagonalGaussian, FullGaussian
 from diabolo.priors import StandardNormal, VampPrior
@@ -35,7 +35,13 @@ def make(compose):
     return make
 
 
+def skip_what_has_no_gates(make_network):
+    if isinstance(make_network(), ResNet):
+        pytest.skip("no gate of x passes through x + f(x); it is refused, as tested below")
+
+
 def test_at_one_beta_it_is_the_ordinary_model_with_the_gates_in_its_weights(make_network, event_for, make):
+    skip_what_has_no_gates(make_network)
     x = torch.randn(4, *event_for(make_network()), dtype=torch.float64)
     model = make(x, network=make_network(), posterior=FullGaussian())
     noise = torch.randn(2, len(x), 3, dtype=x.dtype)
@@ -124,6 +130,7 @@ def test_betas_are_log_uniform_and_stratified(make):
 
 
 def test_gradients_reach_everything(make_network, event_for, make):
+    skip_what_has_no_gates(make_network)
     x = torch.randn(64, *event_for(make_network()))
     model = make(x, network=make_network())
     sum(MultiRateELBO()(model.evaluate(x)).values()).backward()
@@ -144,6 +151,8 @@ def test_what_cannot_be_gated_is_refused(make):
         ValueError, match=r"gates linear layers and convolutions.*BatchNorm1d.*use network='mlp'"
     ):
         make(x, network=Normed((4,)))
+    with pytest.raises(ValueError, match=r"(?s)gates linear layers and convolutions.*Residual.*'conv2d'"):
+        make(torch.randn(9, 1, 8, 8), network=ResNet((2,), n_blocks=1))
     with pytest.raises(
         ValueError, match=r"made of posteriors, which differ with beta.*use prior=StandardNormal"
     ):
