@@ -265,7 +265,7 @@ def plain_gated(seed: int) -> VAE:
     return gated("standard_normal", "dynamic", seed, **_PLAIN_GATED)[0]
 
 
-def residual_row(seed: int, max_epochs: int = 400) -> dict[str, Any]:
+def residual_row(seed: int) -> dict[str, Any]:
     """A ResNet with one layer of 40 codes and a RealNVP prior, in pieces if it is broken off; hours of a graphics card."""
     train, valid, test = grey(10_000)
 
@@ -278,7 +278,7 @@ def residual_row(seed: int, max_epochs: int = 400) -> dict[str, Any]:
             likelihood=Bernoulli(binarise=True),
             posterior=DiagonalGaussian(scale_range=(0.05, 2.718)),
             prior=Flow("realnvp", n_transforms=10, hidden=(256, 256)),
-            max_epochs=max_epochs,
+            max_epochs=400,
             batch_size=128,
             learning_rate=1e-3,
             random_state=seed,

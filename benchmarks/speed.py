@@ -8,7 +8,6 @@ imports and memory are measured in processes of their own. Each row is kept in `
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
@@ -22,7 +21,15 @@ import torch
 
 from benchmarks.floors import medians
 from benchmarks.ledger import Ledger, Row, Skipped
-from benchmarks.training import epoch_of_convolutions, epoch_of_mlp, memory, pythae_fit, scaling, whole_fit
+from benchmarks.training import (
+    epoch_of_convolutions,
+    epoch_of_mlp,
+    in_a_process,
+    memory,
+    pythae_fit,
+    scaling,
+    whole_fit,
+)
 from diabolo import VAE, OnnxModel, export_onnx
 from diabolo.networks import MLP
 
@@ -109,10 +116,7 @@ print(json.dumps({
 
 def scoring(layers: tuple[int, ...], n_components: int, seed: int) -> dict:
     """5,000 draws for each of 10,000 binary images: the time does not depend on the weights, so one epoch is enough."""
-    given = json.dumps([layers, n_components, 10_000, 5000])
-    command = [sys.executable, "-c", _SCORED, given]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    return json.loads(ended.stdout.splitlines()[-1])
+    return in_a_process(_SCORED, layers, n_components, 10_000, 5000)
 
 
 def imports(first: str, statement: str, seed: int) -> dict:

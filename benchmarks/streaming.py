@@ -63,7 +63,7 @@ def shuffling(kind: type[ArraySource] | None, pool: int, n_blocks: int, seed: in
 
 def memory(kind: str, gigabytes: float, seed: int) -> dict[str, Any]:
     """Peak anonymous memory of a process that fits and transforms rows on disk; it goes through them three times."""
-    n_rows = int(gigabytes * 1e9) // (4 * (784 if kind in {"npy", "parquet", "csv"} else SIDE**2))
+    n_rows = int(gigabytes * 1e9) // (4 * SIDE**2 if kind == "images" else ROW_BYTES)
     path, codes = FOLDER / f"rows-{os.getpid()}.{kind}", FOLDER / f"codes-{os.getpid()}.npy"
     try:
         WRITERS[kind](path, n_rows, seed)

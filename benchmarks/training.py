@@ -258,11 +258,14 @@ print(json.dumps({
 def _measured(
     n_rows: int, n_features: int, n_components: int, hidden: int, *, of_bytes: bool = False, **settings: Any
 ) -> dict:
-    given = json.dumps([n_rows, n_features, n_components, hidden, of_bytes, settings])
-    command = [sys.executable, "-c", _MEASURED, given]
-    return json.loads(
-        subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
-    )
+    return in_a_process(_MEASURED, n_rows, n_features, n_components, hidden, of_bytes, settings)
+
+
+def in_a_process(program: str, *given: Any) -> dict:
+    """Run a program that reads its first argument as JSON, and return the JSON of the last line that it prints."""
+    command = [sys.executable, "-c", program, json.dumps(given)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(ended.stdout.splitlines()[-1])
 
 
 def memory(of_bytes: bool, seed: int) -> dict:
