@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_moons
+from sklearn.mixture import GaussianMixture
 
 from diabolo.estimators import first_centres
-from diabolo.estimators.first_centres import by_k_means, by_manifold
+from diabolo.estimators.first_centres import by_k_means, by_manifold, parted
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,29 @@ def test_a_subset_of_many_rows_is_enough(moons, monkeypatch):
     np.testing.assert_allclose(first.shares.sum(1), 1, rtol=1e-5)
     nearest = np.linalg.norm(codes[:, None] - codes, axis=-1) < 0.05
     assert np.mean((first.shares.argmax(1)[:, None] == first.shares.argmax(1))[nearest]) > 0.98
+
+
+def test_of_equal_clusters_the_large_island_is_cut():
+    """A bar of 400 rows and a ring of 200, in three: the likeliest mixture cuts the ring, the bar keeps all of them equal."""
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, 1.3 * np.pi, 200)
+    ring = np.column_stack([np.cos(angle), np.sin(angle)]) + rng.normal(scale=0.1, size=(200, 2))
+    bar = np.column_stack([rng.uniform(6, 10, 400), rng.normal(scale=0.2, size=400)])
+    plane = np.concatenate([ring, bar])
+    likeliest = GaussianMixture(3, n_init=50, random_state=0).fit_predict(plane)
+    assert len(np.unique(likeliest[:200])) == 2
+    labels = parted(plane, 3, seed=0).argmax(1)
+    assert len(np.unique(labels[:200])) == 1
+    np.testing.assert_allclose(np.bincount(labels), 200, atol=20)
+
+
+def test_a_small_island_stays_by_itself():
+    rng = np.random.default_rng(0)
+    which = np.repeat([0, 1, 2], [900, 60, 20])
+    plane = rng.normal(size=(980, 2)) + np.array([[0, 0], [9, 0], [0, 9]])[which]
+    labels = parted(plane, 3, seed=0).argmax(1)
+    assert sorted(np.bincount(labels)) == [20, 60, 900]
+    assert all(len(np.unique(labels[which == k])) == 1 for k in range(3))
 
 
 @pytest.mark.parametrize(

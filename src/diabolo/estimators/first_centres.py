@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,13 +84,11 @@ def islands(rows: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
 
     Rows of one kind lie on a curved sheet, which k-means cuts where it is wide; a map to the plane keeps its
     neighbourhoods, and there the sheets are islands (after N2D, McConville et al. 2020, who take UMAP). Rows
-    are brought to 30 principal components before. The mixture is the likeliest of 50, which is needed: most of them
-    cut an island in two. Of more than 30,000 rows a seeded subset is laid out, and the others belong where their 10
-    nearest rows of it do.
+    are brought to 30 principal components before. Of more than 30,000 rows a seeded subset is laid out, and the
+    others belong where their 10 nearest rows of it do.
     """
     from sklearn.decomposition import PCA  # half a second, which k-means need not pay
     from sklearn.manifold import TSNE
-    from sklearn.mixture import GaussianMixture
     from sklearn.neighbors import NearestNeighbors
 
     if min(rows.shape) > _DIMENSIONS:
@@ -98,15 +97,47 @@ def islands(rows: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
     laid = rows[some]
     perplexity = min((len(laid) - 1) / 3, max(_PERPLEXITY[0], min(_PERPLEXITY[1], len(laid) / 100)))
     plane = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(laid)
-    ridge = _RIDGE * float(plane.var())
-    mixture = GaussianMixture(n_clusters, n_init=_MIXTURES, reg_covar=ridge, random_state=seed).fit(plane)
-    shares = mixture.predict_proba(plane)
+    shares = parted(plane, n_clusters, seed)
     if len(laid) == len(rows):
         return shares
     _, nearest = NearestNeighbors(n_neighbors=min(_NEAREST, len(laid))).fit(laid).kneighbors(rows)
     found = shares[nearest].mean(1)
     found[some] = shares
     return found
+
+
+def parted(plane: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+    """Return how far rows belong to the Gaussians of one of 50 mixtures, shape (n_rows, n_clusters).
+
+    Most mixtures cut an island in two. The one that is kept makes rows likeliest if all its Gaussians have the same
+    share (Celeux & Govaert 1992 fit such mixtures), as in the target of deep clustering a large cluster counts no
+    more than a small one. With the shares that were fitted, two pieces of one island beside two islands in one
+    cluster are sometimes as likely as all of them whole.
+
+    Parameters
+    ----------
+    plane : array of shape (n_rows, d)
+        Where rows lie on a map.
+    n_clusters : int
+        Number of Gaussians.
+    seed : int
+        Where chance begins.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    ridge, chance = _RIDGE * float(plane.var()), np.random.RandomState(seed)
+    best, most = np.empty(0), -np.inf
+    for _ in range(_MIXTURES):
+        mixture = GaussianMixture(n_clusters, reg_covar=ridge, random_state=chance)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # it competes as it is
+            mixture.fit(plane)
+        shares = mixture.predict_proba(plane)
+        mixture.weights_ = np.full(n_clusters, 1 / n_clusters)
+        if (likelihood := mixture.score(plane)) > most:
+            best, most = shares, likelihood
+    return best
 
 
 BY_NAME = {"k-means": by_k_means, "manifold": by_manifold}
