@@ -210,6 +210,14 @@ class TestPaper:
         assert PRESETS["fast"].first(60, 256, 1e-3, 3).n_steps == 3
         assert DeepClustering(3, n_init=2).plan(TABLE).n_steps == 2 * (1200 + 2100)
 
+    def test_many_rows_have_their_epochs(self):
+        fast, paper = PRESETS["fast"], PRESETS["paper"]
+        for stage in (fast.first, fast.second):
+            assert stage(70_000, 256, 1e-3).n_steps == 30 * 273
+        assert fast.second(70_000, 256, 1e-3, 3).n_steps == 3
+        assert paper.first(70_000, 256, 1e-3).n_steps == 200 * 273
+        assert paper.second(70_000, 256, 1e-3).n_steps == 20_000
+
 
 class TestRestarts:
     def test_the_best_by_its_score_is_kept(self):

@@ -61,7 +61,8 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         Dimension d of the codes.
     preset : {"fast", "paper"}
         Length and rate of the training. ``"paper"``: 200 epochs, then at most 20,000 steps, Adam at a constant
-        rate. ``"fast"``: 30 epochs (1,200 steps or more), then at most 2,100, with a warm-up and a cosine.
+        rate. ``"fast"``: 30 epochs (1,200 steps or more), then at most 30 (2,100 or more), each with a warm-up and a
+        cosine.
     init : {"auto", "k-means", "manifold"}
         Where the centres start. ``"k-means"``: 20 starts on the codes, as in the papers. ``"manifold"``: t-SNE lays
         the rows (with an augmentation: their codes) out in the plane, and a mixture of Gaussians parts them there

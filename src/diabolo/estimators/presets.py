@@ -13,17 +13,35 @@ _CHECKS = 40
 
 
 @dataclass(frozen=True)
+class Length:
+    """Of a stage: passes over the rows, but not fewer steps than few rows need.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the rows.
+    least_steps : int
+        Steps, where the passes have fewer.
+    """
+
+    epochs: int
+    least_steps: int
+
+    def steps(self, per_epoch: int) -> int:
+        """Return the steps of the stage."""
+        return max(self.least_steps, self.epochs * per_epoch)
+
+
+@dataclass(frozen=True)
 class Preset:
     """The two stages of a training: the auto-encoder alone, then with its clusters.
 
     Parameters
     ----------
-    epochs : int
-        Passes over the rows in the first stage.
-    least_steps : int
-        Steps that the first stage has at least, for few rows.
-    max_iter : int
-        Steps of the second stage, at most.
+    alone : Length
+        Of the first stage.
+    clustered : Length
+        Of the second stage, at most.
     constant_rate : bool
         Whether the learning rate stays where it is; else a warm-up and a cosine in each stage.
     betas : (float, float)
@@ -32,9 +50,8 @@ class Preset:
         Where the centres start.
     """
 
-    epochs: int
-    least_steps: int
-    max_iter: int
+    alone: Length
+    clustered: Length
     constant_rate: bool
     betas: tuple[float, float]
     init: str
@@ -44,14 +61,13 @@ class Preset:
     ) -> Plan:
         """Return the plan of the auto-encoder alone; ``max_epochs`` takes the place of the preset's length."""
         per_epoch = steps_per_epoch(n_rows, batch_size)
-        n_steps = max(self.least_steps, self.epochs * per_epoch)
-        return self._plan(
-            n_steps if max_epochs is None else max_epochs * per_epoch, n_rows, batch_size, learning_rate
-        )
+        n_steps = self.alone.steps(per_epoch) if max_epochs is None else max_epochs * per_epoch
+        return self._plan(n_steps, n_rows, batch_size, learning_rate)
 
     def second(self, n_rows: int, batch_size: int, learning_rate: float, max_iter: int | None = None) -> Plan:
-        """Return the plan of the stage with clusters."""
-        return self._plan(max_iter or self.max_iter, n_rows, batch_size, learning_rate)
+        """Return the plan of the stage with clusters; ``max_iter`` steps take the place of the preset's length."""
+        n_steps = max_iter or self.clustered.steps(steps_per_epoch(n_rows, batch_size))
+        return self._plan(n_steps, n_rows, batch_size, learning_rate)
 
     def optimiser(self, model: torch.nn.Module, learning_rate: float) -> torch.optim.Optimizer:
         """Return a new Adam."""
@@ -64,6 +80,6 @@ class Preset:
 
 PRESETS = {
     #: Guo et al. 2017 and the authors' settings.
-    "paper": Preset(200, 0, 20_000, True, (0.9, 0.999), "k-means"),
-    "fast": Preset(30, 1200, 2100, False, (0.9, 0.99), "manifold"),
+    "paper": Preset(Length(200, 0), Length(0, 20_000), True, (0.9, 0.999), "k-means"),
+    "fast": Preset(Length(30, 1200), Length(30, 2100), False, (0.9, 0.99), "manifold"),
 }
