@@ -191,6 +191,7 @@ ROWS = [
             ("CSV, 1.6 GB as float32", "csv", 1.6),
             ("folder of images, .4 GB as float32", "images", 0.4),
             ("folder of images, 1.6 GB as float32", "images", 1.6),
+            ("folder of images, 3.2 GB as float32", "images", 3.2),
         )
     ),
 ]
