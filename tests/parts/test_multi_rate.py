@@ -151,6 +151,14 @@ def test_what_cannot_be_gated_is_refused(make):
         ValueError, match=r"gates linear layers and convolutions.*BatchNorm1d.*use network='mlp'"
     ):
         make(x, network=Normed((4,)))
+
+    class Unbiased(MLP):
+        def encoder(self, event):
+            encoder, n_features = super().encoder(event)
+            return nn.Sequential(*encoder, nn.Linear(n_features, n_features, bias=False)), n_features
+
+    with pytest.raises(ValueError, match=r"with a bias.* a Linear that is none of these.*use network='mlp'"):
+        make(x, network=Unbiased((4,)))
     with pytest.raises(ValueError, match=r"gates linear layers and convolutions.*Residual.*'conv2d'"):
         make(torch.randn(9, 1, 8, 8), network=ResNet((2,), n_blocks=1))
     with pytest.raises(

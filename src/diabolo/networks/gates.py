@@ -145,8 +145,9 @@ def _affine(layer: nn.Module) -> Any:
     is_affine = len(found) == 1 and isinstance(found[0], nn.Linear | nn.modules.conv._ConvNd)
     if not is_affine or found[0].bias is None:
         raise ValueError(
-            f"a multi-rate model gates linear layers and convolutions, and the network has a {type(layer).__name__}: use "
-            "network='mlp', 'linear', 'conv1d' or 'conv2d', or a VAE for each beta."
+            "a multi-rate model gates linear layers and convolutions, one in each layer and with a bias, and the network "
+            f"has a {type(layer).__name__} that is none of these: use network='mlp', "
+            "'linear', 'conv1d' or 'conv2d', or a VAE for each beta."
         )
     return found[0]
 
