@@ -21,7 +21,7 @@ from diabolo.estimators.restarts import Restart, compared
 from diabolo.likelihoods import Gaussian
 from diabolo.models import Clustered, LatentModel
 from diabolo.networks import DCEC, MLP
-from diabolo.objectives import Reconstruction
+from diabolo.objectives import Clustering, Reconstruction
 from diabolo.objectives.clustering import target_of
 from diabolo.posteriors import Deterministic
 
@@ -70,24 +70,26 @@ class TestFinds:
             seen = partial(lambda name, function, *args: used.append(name) or function(*args), name, function)
             monkeypatch.setitem(BY_NAME, name, seen)
         settings = {"max_epochs": 10, "max_iter": 5}
-        for preset, init in [("fast", "auto"), ("paper", "auto"), ("fast", "k-means"), ("paper", "manifold")]:
+        for preset, init in [("fast", "auto"), ("paper", "auto"), ("fast", "k-means"), ("paper", "graph")]:
             found = small(preset=preset, init=init, **settings).fit(TABLE)
-        assert used == ["manifold", "k-means", "k-means", "manifold"]
+        assert used == ["graph", "k-means", "k-means", "graph"]
         assert adjusted_rand_score(GROUPS, found.labels_) > 0.9
         with pytest.raises(ValueError, match="init must be one of .*got 'umap'"):
             small(init="umap").fit(TABLE)
 
-    @pytest.mark.parametrize("augmentation", [None, Masking(0.1)])
-    def test_an_augmentation_has_its_codes_laid_out(self, augmentation, monkeypatch):
-        laid = []
-        seen = partial(lambda function, *args: laid.append(args[-1]) or function(*args), BY_NAME["manifold"])
-        monkeypatch.setitem(BY_NAME, "manifold", seen)
-        found = small(init="manifold", augmentation=augmentation, max_iter=5).fit(TABLE)
-        if augmentation is None:  # rows as the network reads them
-            scale = np.sqrt(np.mean(np.var(TABLE, axis=0)))
-            np.testing.assert_allclose(laid[0], (TABLE - TABLE.mean(0)) / scale, rtol=1e-4, atol=1e-5)
-        else:
-            assert laid == [None]
+    @pytest.mark.parametrize(("augmentation", "share"), [(None, 0.5), (Masking(0.1), 0.12)])
+    def test_where_rows_merge_along_a_graph_is_the_target_at_first(self, augmentation, share, monkeypatch):
+        linked, held = [], []
+        seen = partial(lambda function, *args: linked.append(args[-1]) or function(*args), BY_NAME["graph"])
+        monkeypatch.setitem(BY_NAME, "graph", seen)
+        monkeypatch.setattr(
+            Clustering, "hold", lambda self, model, target, n_steps: held.append((target, n_steps))
+        )
+        found = small(init="graph", augmentation=augmentation, max_iter=50).fit(TABLE)
+        scale = np.sqrt(np.mean(np.var(TABLE, axis=0)))  # rows as the network reads them
+        np.testing.assert_allclose(linked[0], (TABLE - TABLE.mean(0)) / scale, rtol=1e-4, atol=1e-5)
+        assert adjusted_rand_score(GROUPS, held[0][0].argmax(1)) > 0.9
+        assert held[0][1] == 50 * share
         assert adjusted_rand_score(GROUPS, found.labels_) > 0.9
 
     def test_same_seed_same_bits(self, fitted):

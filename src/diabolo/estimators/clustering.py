@@ -41,8 +41,9 @@ from diabolo.posteriors import Deterministic
 from diabolo.training import Checkpoints, Outcome, Plan, mean_terms, progress_bar, seeded, train
 
 _SMALLEST_IMAGE = 16
-#: Share of the second stage in which the target is what the clusters started from: its learning rate rises meanwhile.
-_HELD = 0.12
+#: Share of the second stage in which the target is what the clusters started from. Moved rows teach the codes more than
+#: that target knows, once the learning rate has risen; rows as they are teach them less.
+_HELD, _HELD_IF_MOVED = 0.5, 0.12
 
 
 @documented
@@ -63,12 +64,11 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         Length and rate of the training. ``"paper"``: 200 epochs, then at most 20,000 steps, Adam at a constant
         rate. ``"fast"``: 30 epochs (1,200 steps or more), then at most 30 (2,100 or more), each with a warm-up and a
         cosine.
-    init : {"auto", "k-means", "manifold"}
-        Where the centres start. ``"k-means"``: 20 starts on the codes, as in the papers. ``"manifold"``: t-SNE lays
-        the rows (with an augmentation: their codes) out in the plane, and a mixture of Gaussians parts them there
-        (after N2D, McConville et al. 2020); to which of them a row belongs is the target at first, for an eighth of
-        the second stage.
-        ``"auto"``: k-means for ``preset="paper"``, else the manifold.
+    init : {"auto", "k-means", "graph"}
+        Where the centres start. ``"k-means"``: 20 starts on the codes, as in the papers. ``"graph"``: rows merge
+        along a graph of nearest rows (graph degree linkage, Zhang et al. 2012), and how far each belongs to the
+        clusters found there is the target at first: for half of the second stage, or with an augmentation for an
+        eighth. ``"auto"``: k-means for ``preset="paper"``, else the graph.
     augmentation : str or Corruption, optional
         What becomes of the rows of every batch, in both stages; targets are made of rows as they are (Guo et
         al. 2018). ``"motion"`` turns images by up to 10 degrees and shifts them by up to 10 %.
@@ -148,7 +148,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         *,
         n_components: int = 10,
         preset: Literal["fast", "paper"] = "fast",
-        init: Literal["auto", "k-means", "manifold"] = "auto",
+        init: Literal["auto", "k-means", "graph"] = "auto",
         augmentation: str | Corruption | None = None,
         gamma: float = 0.1,
         reconstruction: bool = True,
@@ -359,13 +359,13 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         """Put the centres where the clusters start; where their rows are known too, they are the first target."""
         init = self._preset.init if self.init == "auto" else self.init
         codes = codes_of(self.model_, x)
-        # what is seen from many sides teaches the codes which differences do not count; without, rows know as much
-        rows = self.model_.model.scaled(x).flatten(1).cpu().numpy() if self.augmentation is None else None
+        rows = self.model_.model.scaled(x).flatten(1).cpu().numpy()
         start = first_centres.BY_NAME[init](codes.cpu().numpy(), self.n_clusters, self.seed_, rows)
         with torch.no_grad():
             self.model_.centres.copy_(torch.as_tensor(start.centres))
         if start.shares is not None:
-            n_steps = math.ceil(_HELD * self._plan(len(codes), second=True).n_steps)
+            held = _HELD if self.augmentation is None else _HELD_IF_MOVED
+            n_steps = math.ceil(held * self._plan(len(codes), second=True).n_steps)
             objective.hold(self.model_, torch.as_tensor(start.shares), n_steps)
 
     def _judge(self, objective: Clustering, x: Tensor, outcome: Outcome) -> None:

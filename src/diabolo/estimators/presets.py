@@ -81,5 +81,5 @@ class Preset:
 PRESETS = {
     #: Guo et al. 2017 and the authors' settings.
     "paper": Preset(Length(200, 0), Length(0, 20_000), True, (0.9, 0.999), "k-means"),
-    "fast": Preset(Length(30, 1200), Length(30, 2100), False, (0.9, 0.99), "manifold"),
+    "fast": Preset(Length(30, 1200), Length(30, 2100), False, (0.9, 0.99), "graph"),
 }
