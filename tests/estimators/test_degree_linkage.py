@@ -43,7 +43,7 @@ def test_clusters_merge_as_the_definition_says(seed, n_neighbors, monkeypatch):
     merges = module._merges(edges, first)
     for n_clusters in (int(first.max()) + 1 - len(merges), 5):
         expected = merged_by_definition(edges.toarray(), first, n_clusters)
-        assert partition(module._cut(first, merges, n_clusters)) == expected
+        assert partition(module._cut(first, merges, n_clusters, n_neighbors)) == expected
 
 
 def test_edges_lead_to_the_nearest_rows():
@@ -70,9 +70,9 @@ def test_two_rows_far_from_all_others_cost_no_cluster(monkeypatch):
     assert len(partition(degree_linkage(rows, 2).argmax(1)[:300])) == 1
 
 
-def test_a_small_cluster_stays_by_itself():
-    which = np.repeat([0, 1, 2], [900, 60, 20])
-    rows = np.random.default_rng(0).normal(size=(980, 2)) + np.array([[0, 0], [9, 0], [0, 9]])[which]
+def test_a_small_cluster_stays_by_itself_if_nothing_leads_to_it():
+    which = np.repeat([0, 1, 2], [900, 60, 25])
+    rows = np.random.default_rng(0).normal(size=(985, 2)) + np.array([[0, 0], [9, 0], [0, 9]])[which]
     assert partition(degree_linkage(rows, 3).argmax(1)) == partition(which)
 
 
@@ -81,7 +81,7 @@ def test_a_row_belongs_to_clusters_as_its_edges_do():
     shares = degree_linkage(rows, 2, n_neighbors=8)
     np.testing.assert_allclose(shares.sum(1), 1)
     edges, first = nearest_rows(rows, 8)
-    labels = module._cut(first, module._merges(edges, first), 2)
+    labels = module._cut(first, module._merges(edges, first), 2, 8)
     both = edges.toarray() + edges.toarray().T + np.eye(200)
     for k in (0, 1):
         np.testing.assert_allclose(shares[:, k], both[:, labels == k].sum(1) / both.sum(1))

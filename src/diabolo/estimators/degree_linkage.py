@@ -6,8 +6,8 @@ import numpy as np
 from scipy.sparse import csc_array
 from scipy.sparse.csgraph import connected_components
 
-#: A cluster has at least this part of an even share of the rows.
-_LEAST_SHARE = 0.05
+#: A cluster has at least this part of an even share of the rows, or it merges with no other and is no mere outlier.
+_LEAST_SHARE = 0.2
 
 
 def degree_linkage(rows: np.ndarray, n_clusters: int, n_neighbors: int = 20) -> np.ndarray:
@@ -21,7 +21,7 @@ def degree_linkage(rows: np.ndarray, n_clusters: int, n_neighbors: int = 20) -> 
     is largest; out_i(b) is the weight of the edges from row i to b, in_i(b) of those from b to it (Zhang et al. 2012,
     Graph degree linkage: agglomerative clustering on a directed graph, *ECCV*). Two rows far from all others would
     stay a cluster to the end, and large ones merge in their stead. So merging ends where for the last time
-    ``n_clusters`` of them have a twentieth of an even share of the rows, and each row of a smaller one joins that of the
+    ``n_clusters`` of them have a fifth of an even share of the rows, or merge with no other and have more rows than edges leave one, and each row of the rest joins that of the
     nearest row. How far a row belongs to a cluster is that one's part of the edges of the row, in both directions.
 
     Parameters
@@ -43,7 +43,7 @@ def degree_linkage(rows: np.ndarray, n_clusters: int, n_neighbors: int = 20) -> 
     edges, first = nearest_rows(rows, n_neighbors)
     if first.max() + 1 < n_clusters:
         first = np.arange(len(rows))
-    labels = _cut(first, _merges(edges, first), n_clusters)
+    labels = _cut(first, _merges(edges, first), n_clusters, n_neighbors)
     _join(labels, rows)
     found = _memberships(labels)
     shares = (edges @ found + edges.T @ found + found).toarray()  # and a row is near itself
@@ -185,32 +185,41 @@ def _merges(edges: csc_array, labels: np.ndarray) -> list[tuple[int, int]]:
     return merges
 
 
-def _cut(labels: np.ndarray, merges: list[tuple[int, int]], n_clusters: int) -> np.ndarray:
+def _cut(labels: np.ndarray, merges: list[tuple[int, int]], n_clusters: int, n_neighbors: int) -> np.ndarray:
     """Return the clusters at the last time when so many are large enough, the others as -1."""
+    sizes = np.bincount(labels)
+    in_the_end = _merged(len(sizes), merges)
+    whole = np.bincount(in_the_end, sizes)[in_the_end]
+    whole[whole <= n_neighbors] = np.inf
     least = _LEAST_SHARE * len(labels) / n_clusters
-    while (n_merges := _last_time(labels, merges, n_clusters, least)) is None and least > 1:
+    while (n_merges := _last_time(sizes, merges, n_clusters, np.minimum(least, whole))) is None and least > 1:
         least /= 2
-    renamed = np.arange(labels.max() + 1)
-    for a, b in merges[:n_merges]:
-        renamed[renamed == b] = a
-    labels = renamed[labels]
+    labels = _merged(len(sizes), merges[:n_merges])[labels]
     largest = np.argsort(-np.bincount(labels), kind="stable")[:n_clusters]
-    names = np.full(len(renamed), -1)
+    names = np.full(len(sizes), -1)
     names[largest] = np.arange(n_clusters)
     return names[labels]
 
 
+def _merged(n_clusters: int, merges: list[tuple[int, int]]) -> np.ndarray:
+    """Return of which cluster each is a part after these merges."""
+    names = np.arange(n_clusters)
+    for a, b in merges:
+        names[names == b] = a
+    return names
+
+
 def _last_time(
-    labels: np.ndarray, merges: list[tuple[int, int]], n_clusters: int, least: float
+    sizes: np.ndarray, merges: list[tuple[int, int]], n_clusters: int, least: np.ndarray
 ) -> int | None:
-    """Return the largest number of merges after which ``n_clusters`` have ``least`` rows; None if there is none."""
-    sizes = np.bincount(labels).tolist()
-    n_large = sum(size >= least for size in sizes)
+    """Return the largest number of merges after which ``n_clusters`` have their least size; None if there is none."""
+    sizes = sizes.copy()
+    n_large = int((sizes >= least).sum())
     last = 0 if n_large == n_clusters else None
     for n_merges, (a, b) in enumerate(merges, start=1):
-        n_large -= (sizes[a] >= least) + (sizes[b] >= least)
+        n_large -= int(sizes[a] >= least[a]) + int(sizes[b] >= least[b])
         sizes[a] += sizes[b]
-        n_large += sizes[a] >= least
+        n_large += int(sizes[a] >= least[a])
         if n_large == n_clusters:
             last = n_merges
     return last
