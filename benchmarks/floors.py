@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import torch
@@ -13,14 +14,21 @@ from torch import Tensor, nn
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
 
 
+_LEAST_SECONDS = 20.0
+
+
 def medians(repeats: int = 9, **contenders: Callable[[], object]) -> dict[str, float]:
     """Return the median seconds of each contender; they take turns, after one turn that does not count.
 
+    There are so many turns, or more until 20 seconds have passed: nine of a fast machine's are over before it is steady.
     With one thread these are seconds of the processor, which other work on the machine takes less from.
     """
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for turn in range(repeats + 1):
+    began = time.perf_counter()
+    for turn in count():
+        if turn > repeats and time.perf_counter() - began > _LEAST_SECONDS:
+            break
         for name, run in contenders.items():
             start = clock()
             run()
