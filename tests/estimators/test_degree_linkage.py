@@ -9,7 +9,16 @@ from sklearn.datasets import make_moons
 from sklearn.metrics import adjusted_rand_score
 
 from diabolo.estimators import degree_linkage as module
-from diabolo.estimators.degree_linkage import degree_linkage, modularity, nearest_rows
+from diabolo.estimators.degree_linkage import NearestRows, modularity
+
+
+def degree_linkage(rows, n_clusters, n_neighbors=20):
+    return module.degree_linkage(NearestRows(rows, n_neighbors), n_clusters, n_neighbors)
+
+
+def nearest_rows(rows, n_neighbors):
+    graph = NearestRows(rows, n_neighbors)
+    return graph.edges(n_neighbors), graph.heaps()
 
 
 def partition(labels):

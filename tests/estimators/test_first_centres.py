@@ -5,9 +5,10 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_moons
 from sklearn.decomposition import PCA
+from sklearn.metrics import adjusted_rand_score
 
 from diabolo.estimators import first_centres
-from diabolo.estimators.degree_linkage import degree_linkage, modularity, nearest_rows
+from diabolo.estimators.degree_linkage import NearestRows, degree_linkage, modularity
 from diabolo.estimators.first_centres import by_graph, by_k_means, linked
 from diabolo.measures import clustering_scores
 
@@ -59,20 +60,32 @@ def test_of_several_graphs_the_one_whose_clusters_have_the_largest_modularity_is
     rows, classes = digits.data[::6], digits.target[::6]
     found = {}
 
-    def seen(rows, n_clusters, n_neighbors):
-        shares = degree_linkage(rows, n_clusters, n_neighbors)
-        found[rows.shape[1], n_neighbors] = shares
+    def seen(graph, n_clusters, n_neighbors):
+        shares = degree_linkage(graph, n_clusters, n_neighbors)
+        found[graph.rows.shape[1], n_neighbors] = shares
         return shares
 
     monkeypatch.setattr(first_centres, "degree_linkage", seen)
     kept = linked(rows, 10, seed=0)
     assert list(found) == [(30, 10), (30, 15), (30, 20), (50, 10), (50, 15), (50, 20)]
-    judge, _ = nearest_rows(PCA(50).fit_transform(rows), 15)
+    judge = NearestRows(PCA(50).fit_transform(rows), 15).edges(15)
     np.testing.assert_array_equal(
         kept, max(found.values(), key=lambda each: modularity(judge, each.argmax(1)))
     )
     accuracies = [clustering_scores(classes, each.argmax(1)).accuracy for each in found.values()]
     assert clustering_scores(classes, kept.argmax(1)).accuracy > np.mean(accuracies) + 0.02
+
+
+def test_a_subset_of_many_rows_is_enough(moons, monkeypatch):
+    rows, _ = moons
+    whole = linked(rows, 2, seed=1)
+    monkeypatch.setattr(first_centres, "_MOST_ROWS", 150)
+    first, again = (linked(rows, 2, seed=1) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == (240, 2)  # the others belong where their neighbours do
+    np.testing.assert_allclose(first.sum(1), 1)
+    assert adjusted_rand_score(whole.argmax(1), first.argmax(1)) > 0.95
+    assert np.any(first != linked(rows, 2, seed=2))
 
 
 @pytest.mark.parametrize(

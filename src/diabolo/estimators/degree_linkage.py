@@ -10,71 +10,84 @@ from scipy.sparse.csgraph import connected_components
 _LEAST_SHARE = 0.2
 
 
-def degree_linkage(rows: np.ndarray, n_clusters: int, n_neighbors: int = 20) -> np.ndarray:
-    """Return how far rows belong to the clusters of graph degree linkage, shape (n_rows, n_clusters).
-
-    Edges lead from each row to its nearest ones (:func:`nearest_rows`). At first those rows are a cluster that hang
-    together by their very nearest. Then, again and again, the clusters a and b merge for which
-
-        sum over i in a of in_i(b) out_i(b) / |a|^2  +  sum over j in b of in_j(a) out_j(a) / |b|^2
-
-    is largest; out_i(b) is the weight of the edges from row i to b, in_i(b) of those from b to it (Zhang et al. 2012,
-    Graph degree linkage: agglomerative clustering on a directed graph, *ECCV*). Two rows far from all others would
-    stay a cluster to the end, and large ones merge in their stead. So merging ends where for the last time
-    ``n_clusters`` of them have a fifth of an even share of the rows, or merge with no other and have more rows than edges leave one, and each row of the rest joins that of the
-    nearest row. How far a row belongs to a cluster is that one's part of the edges of the row, in both directions.
-
-    Parameters
-    ----------
-    rows : array of shape (n_rows, n_values)
-        Rows: ``n_clusters`` of them at least, and two.
-    n_clusters : int
-        Number of clusters.
-    n_neighbors : int
-        Edges from each row.
-
-    Examples
-    --------
-    >>> angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
-    >>> ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    >>> degree_linkage(np.concatenate([ring, 5 * ring]), 2, n_neighbors=5).sum(0)
-    array([60., 60.])
-    """
-    edges, first = nearest_rows(rows, n_neighbors)
-    if first.max() + 1 < n_clusters:
-        first = np.arange(len(rows))
-    labels = _cut(first, _merges(edges, first), n_clusters, n_neighbors)
-    _join(labels, rows)
-    found = _memberships(labels)
-    shares = (edges @ found + edges.T @ found + found).toarray()  # and a row is near itself
-    return shares / shares.sum(1, keepdims=True)
-
-
-def nearest_rows(rows: np.ndarray, n_neighbors: int) -> tuple[csc_array, np.ndarray]:
-    """Return the weights of edges from rows to their nearest ones, and which rows hang together by the very nearest.
-
-    An edge over a distance d weighs exp(-d^2 / s), where s is the median of d^2 > 0: of a few rows far from all others
-    the mean of the paper would know nothing but these.
+class NearestRows:
+    """A graph of rows: edges from each to its nearest ones.
 
     Parameters
     ----------
     rows : array of shape (n_rows, n_values)
         Rows, two at least.
     n_neighbors : int
-        Edges from each row.
+        Edges from each row at most.
     """
-    from sklearn.neighbors import NearestNeighbors  # a quarter of a second, which k-means need not pay
 
-    n_rows = len(rows)
-    n_edges = min(n_neighbors, n_rows - 1)
-    distances, heads = NearestNeighbors(n_neighbors=n_edges).fit(rows).kneighbors()
-    squares = distances**2
-    apart = squares[squares > 0]
-    weights = np.exp(-squares / np.median(apart)) if len(apart) else np.ones_like(squares)
-    tails, shape = np.arange(n_rows), (n_rows, n_rows)
-    edges = csc_array((weights.ravel(), (tails.repeat(n_edges), heads.ravel())), shape)
-    nearest = csc_array((np.ones(n_rows), (tails, heads[:, 0])), shape)
-    return edges, connected_components(nearest, connection="weak")[1]
+    def __init__(self, rows: np.ndarray, n_neighbors: int) -> None:
+        from sklearn.neighbors import NearestNeighbors  # a quarter of a second, which k-means need not pay
+
+        self.rows = rows
+        search = NearestNeighbors(n_neighbors=min(n_neighbors, len(rows) - 1)).fit(rows)
+        self.distances, self.heads = search.kneighbors()
+
+    def edges(self, n_neighbors: int) -> csc_array:
+        """Return the weights of the edges to the ``n_neighbors`` nearest, shape (n_rows, n_rows), from row to column.
+
+        An edge over a distance d weighs exp(-d^2 / s), where s is the median of d^2 > 0: of a few rows far from all
+        others the mean of the paper would know nothing but these.
+        """
+        heads, squares = self.heads[:, :n_neighbors], self.distances[:, :n_neighbors] ** 2
+        apart = squares[squares > 0]
+        weights = np.exp(-squares / np.median(apart)) if len(apart) else np.ones_like(squares)
+        n_rows, n_edges = heads.shape
+        return csc_array(
+            (weights.ravel(), (np.arange(n_rows).repeat(n_edges), heads.ravel())), (n_rows, n_rows)
+        )
+
+    def heaps(self) -> np.ndarray:
+        """Return the clusters of rows that hang together by their very nearest, shape (n_rows,)."""
+        n_rows = len(self.rows)
+        nearest = csc_array((np.ones(n_rows), (np.arange(n_rows), self.heads[:, 0])), (n_rows, n_rows))
+        return connected_components(nearest, connection="weak")[1]
+
+
+def degree_linkage(graph: NearestRows, n_clusters: int, n_neighbors: int) -> np.ndarray:
+    """Return how far rows belong to the clusters of graph degree linkage, shape (n_rows, n_clusters).
+
+    At first those rows are a cluster that hang together by their nearest ones. Then, again and again, the clusters a
+    and b merge for which
+
+        sum over i in a of in_i(b) out_i(b) / |a|^2  +  sum over j in b of in_j(a) out_j(a) / |b|^2
+
+    is largest; out_i(b) is the weight of the edges from row i to b, in_i(b) of those from b to it (Zhang et al. 2012,
+    Graph degree linkage: agglomerative clustering on a directed graph, *ECCV*). Two rows far from all others would
+    stay a cluster to the end, and large ones merge in their stead. So merging ends where for the last time
+    ``n_clusters`` of them have a fifth of an even share of the rows, or merge with no other and have more rows than
+    edges leave one; and each row of the rest joins that of the nearest row. How far a row belongs to a cluster is that
+    one's part of the edges of the row, in both directions.
+
+    Parameters
+    ----------
+    graph : NearestRows
+        Rows, ``n_clusters`` of them at least.
+    n_clusters : int
+        Number of clusters.
+    n_neighbors : int
+        Edges from each row, at most as many as the graph has.
+
+    Examples
+    --------
+    >>> angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    >>> ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    >>> degree_linkage(NearestRows(np.concatenate([ring, 5 * ring]), 5), 2, 5).sum(0)
+    array([60., 60.])
+    """
+    edges, first = graph.edges(n_neighbors), graph.heaps()
+    if first.max() + 1 < n_clusters:
+        first = np.arange(len(graph.rows))
+    labels = _cut(first, _merges(edges, first), n_clusters, n_neighbors)
+    _join(labels, graph.rows)
+    found = _memberships(labels)
+    shares = (edges @ found + edges.T @ found + found).toarray()  # and a row is near itself
+    return shares / shares.sum(1, keepdims=True)
 
 
 def modularity(edges: csc_array, labels: np.ndarray) -> float:

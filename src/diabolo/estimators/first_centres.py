@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.cluster import KMeans
 
-from diabolo.estimators.degree_linkage import degree_linkage, modularity, nearest_rows
+from diabolo.estimators.degree_linkage import NearestRows, degree_linkage, modularity
 
 _STARTS = 20
 _LEAST_ROWS = 10  # for each cluster
@@ -15,6 +15,9 @@ _LEAST_ROWS = 10  # for each cluster
 _NEIGHBOURS = 10, 15, 20
 _DIMENSIONS = 30, 50
 _JUDGE = 15
+#: Rows of a graph at most: finding the nearest takes time with their square.
+_MOST_ROWS = 100_000
+_NEAREST = 10
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,10 @@ def by_graph(codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray) ->
 def linked(rows: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
     """Return how far rows belong to the clusters along a graph, shape (n_rows, n_clusters).
 
-    Rows of one kind lie on a curved sheet, which k-means cuts where it is wide; along the graph of nearest rows it hangs
-    together. Graph degree linkage merges the rows along graphs with 10, 15 and 20 edges from each, between the first 30 and
-    the first 50 principal components, and the result with the largest modularity is kept.
+    Rows of one kind lie on a curved sheet, which k-means cuts where it is wide; along the graph of nearest rows it
+    hangs together. Graph degree linkage merges the rows along graphs with 10, 15 and 20 edges from each, between the
+    first 30 and the first 50 principal components, and the clusters with the largest modularity are kept. Of more than
+    100,000 rows a seeded subset is merged, and the others belong where their 10 nearest rows of it do.
 
     Parameters
     ----------
@@ -92,16 +96,24 @@ def linked(rows: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
         Where chance begins.
     """
     from sklearn.decomposition import PCA  # half a second, which k-means need not pay
+    from sklearn.neighbors import NearestNeighbors
 
     if rows.shape[1] > _DIMENSIONS[0]:
-        rows = PCA(min(_DIMENSIONS[1], *rows.shape), random_state=seed).fit_transform(rows)
-    judge, _ = nearest_rows(rows, _JUDGE)
-    found = [
-        degree_linkage(rows[:, :n_dimensions], n_clusters, n_neighbors)
+        rows = PCA(min(_DIMENSIONS[-1], *rows.shape), random_state=seed).fit_transform(rows)
+    some = np.sort(np.random.default_rng(seed).permutation(len(rows))[:_MOST_ROWS])
+    graphs = [
+        NearestRows(rows[some, :n_dimensions], _NEIGHBOURS[-1])
         for n_dimensions in sorted({min(most, rows.shape[1]) for most in _DIMENSIONS})
-        for n_neighbors in _NEIGHBOURS
     ]
-    return max(found, key=lambda shares: modularity(judge, shares.argmax(1)))
+    judge = graphs[-1].edges(_JUDGE)
+    candidates = (degree_linkage(graph, n_clusters, k) for graph in graphs for k in _NEIGHBOURS)
+    shares = max(candidates, key=lambda each: modularity(judge, each.argmax(1)))
+    if len(some) == len(rows):
+        return shares
+    _, nearest = NearestNeighbors(n_neighbors=_NEAREST).fit(rows[some]).kneighbors(rows)
+    found = shares[nearest].mean(1)
+    found[some] = shares
+    return found
 
 
 BY_NAME = {"k-means": by_k_means, "graph": by_graph}
