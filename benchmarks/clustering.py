@@ -4,7 +4,8 @@ Set DIABOLO_DATA to the folder with usps.npz, mnist_train.npz and mnist_test.npz
 16 x 16 pixels, MNIST-test the 10,000 and MNIST-full all 70,000 of MNIST. Pixels lie in [0, 1]; all images are
 clustered, into 10 clusters, with the same settings on the three sets, and labels are used for nothing but the
 scores: accuracy after Hungarian matching (ACC) and normalised mutual information (NMI, arithmetic mean). Minutes
-are those of the processors. Every seed is one training: none is left out, and none is chosen by its score.
+are those of the processors. Every seed is one training: none is left out, and none is chosen by its score. Small sets of
+scikit-learn, which need no folder, show the default on tables, their columns in units of their deviation.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from functools import cache, partial
 from typing import Any, Literal
 
 import numpy as np
+from sklearn import datasets
 from sklearn.cluster import AgglomerativeClustering, KMeans, SpectralClustering
 from sklearn.neighbors import kneighbors_graph
+from sklearn.preprocessing import StandardScaler
 
 from benchmarks.ledger import FOLDER, Ledger, Row
 from diabolo import DeepClustering, load
@@ -34,6 +37,12 @@ SETS: dict[str, tuple[str, Subset]] = {
     "MNIST-test": ("mnist", "test"),
     "MNIST-full": ("mnist", "all"),
 }
+SMALL: dict[str, Callable[[], Any]] = {
+    "digits of 8 x 8": datasets.load_digits,
+    "iris": datasets.load_iris,
+    "wine": datasets.load_wine,
+    "breast cancer": datasets.load_breast_cancer,
+}
 #: ACC / NMI in % as published on the three sets; DCEC: Guo et al. 2017, ConvDEC with augmentation: Guo et al. 2018.
 PUBLISHED = {
     "paper": ("79.00 / 82.57", "85.29 / 83.61", "88.97 / 88.49"),
@@ -48,16 +57,24 @@ WANTED = {
 
 
 @cache
-def images(which: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return images and classes of one of the sets."""
+def rows_of(which: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return images, or rows of a table, and classes of one of the sets."""
+    if which in SMALL:
+        small = SMALL[which]()
+        return small.images if "images" in small else StandardScaler().fit_transform(small.data), small.target
     name, subset = SETS[which]
     data = named(name, subset=subset)
     return data.X, np.asarray(data.y)
 
 
+def n_clusters(which: str) -> int:
+    """Return the number of classes."""
+    return len(np.unique(rows_of(which)[1]))
+
+
 def scored(which: str, cluster: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
     """Return the scores of a clustering of flat images, and its minutes."""
-    X, y = images(which)
+    X, y = rows_of(which)
     start = time.process_time()
     labels = cluster(X.reshape(len(X), -1))
     minutes = (time.process_time() - start) / 60
@@ -65,7 +82,7 @@ def scored(which: str, cluster: Callable[[np.ndarray], np.ndarray]) -> dict[str,
 
 
 def k_means(which: str, seed: int) -> dict[str, Any]:
-    return scored(which, KMeans(10, n_init=20, random_state=seed).fit_predict)
+    return scored(which, KMeans(n_clusters(which), n_init=20, random_state=seed).fit_predict)
 
 
 def spectral(which: str, seed: int) -> dict[str, Any]:
@@ -93,12 +110,12 @@ def ward_on_a_graph(which: str, seed: int) -> dict[str, Any]:
 
 def graph_degree_linkage(which: str, seed: int) -> dict[str, Any]:
     """Graph degree linkage of the pixels, from which DeepClustering starts; there is no chance in it."""
-    return scored(which, lambda X: linked(X, 10, seed).argmax(1))
+    return scored(which, lambda X: linked(X, n_clusters(which), seed).argmax(1))
 
 
 def deep(which: str, name: str, seed: int, **settings: Any) -> dict[str, Any]:
     """One training of DeepClustering; kept beside the measurements, and trained no second time."""
-    X, y = images(which)
+    X, y = rows_of(which)
     folder = FOLDER / "models"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"clustering-{which}-{name}-{seed}.diabolo"
@@ -107,7 +124,9 @@ def deep(which: str, name: str, seed: int, **settings: Any) -> dict[str, Any]:
         start = time.process_time()
         before = float(clock.read_text()) if checkpoints.exists() and clock.exists() else 0.0
         try:
-            found = DeepClustering(10, random_state=seed, **settings).fit(X, checkpoint_dir=checkpoints)
+            found = DeepClustering(n_clusters(which), random_state=seed, **settings).fit(
+                X, checkpoint_dir=checkpoints
+            )
         finally:  # also where it is terminated, which leaves checkpoints to go on from
             clock.write_text(str(before + (time.process_time() - start) / 60))
         found.save(path)
@@ -162,6 +181,12 @@ def rows() -> list[Row]:
             measure = partial(deep, which, name, **settings)
             n_seeds = 1 if which == "MNIST-full" and name == "paper" else 5
             found.append(Row(f"{which}, DeepClustering, {name}", measure, WANTED[name][i], n_seeds))
+    for which in SMALL:
+        found += [
+            Row(f"{which}, k-means", partial(k_means, which), "-", 5),
+            Row(f"{which}, graph degree linkage", partial(graph_degree_linkage, which), "-", 1),
+            Row(f"{which}, DeepClustering, fast", partial(deep, which, "fast"), "-", 5),
+        ]
     return found
 
 
@@ -176,10 +201,9 @@ class Clusterings(Ledger):
         ]
         for row in self.rows:
             results = [entry["result"] for entry in self.entries() if entry["row"] == row.name]
-            published = PUBLISHED.get(row.name.rpartition(", ")[2], ("-",) * 3)
-            head = (
-                f"| {row.name} | {published[list(SETS).index(row.name.partition(',')[0])]} | {row.wanted} |"
-            )
+            which, method = row.name.partition(", ")[0], row.name.rpartition(", ")[2]
+            published = dict(zip(SETS, PUBLISHED.get(method, ()), strict=False)).get(which, "-")
+            head = f"| {row.name} | {published} | {row.wanted} |"
             if not results:
                 lines.append(f"{head} not run | - | - | - |")
                 continue
