@@ -12,8 +12,6 @@ import torch
 from torch import Tensor, nn
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
-
-
 _LEAST_SECONDS = 20.0
 
 

@@ -100,7 +100,8 @@ def linked(rows: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
 
     if rows.shape[1] > _DIMENSIONS[0]:
         rows = PCA(min(_DIMENSIONS[-1], *rows.shape), random_state=seed).fit_transform(rows)
-    some = np.sort(np.random.default_rng(seed).permutation(len(rows))[:_MOST_ROWS])
+    order = np.random.default_rng(seed).permutation(len(rows))
+    some, others = np.sort(order[:_MOST_ROWS]), order[_MOST_ROWS:]
     graphs = [
         NearestRows(rows[some, :n_dimensions], _NEIGHBOURS[-1])
         for n_dimensions in sorted({min(most, rows.shape[1]) for most in _DIMENSIONS})
@@ -108,11 +109,11 @@ def linked(rows: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
     judge = graphs[-1].edges(_JUDGE)
     candidates = (degree_linkage(graph, n_clusters, k) for graph in graphs for k in _NEIGHBOURS)
     shares = max(candidates, key=lambda each: modularity(judge, each.argmax(1)))
-    if len(some) == len(rows):
+    if not len(others):
         return shares
-    _, nearest = NearestNeighbors(n_neighbors=_NEAREST).fit(rows[some]).kneighbors(rows)
-    found = shares[nearest].mean(1)
-    found[some] = shares
+    _, nearest = NearestNeighbors(n_neighbors=_NEAREST).fit(rows[some]).kneighbors(rows[others])
+    found = np.empty((len(rows), n_clusters))
+    found[some], found[others] = shares, shares[nearest].mean(1)
     return found
 
 
