@@ -77,20 +77,44 @@ class TestFinds:
         with pytest.raises(ValueError, match="init must be one of .*got 'umap'"):
             small(init="umap").fit(TABLE)
 
-    @pytest.mark.parametrize(("augmentation", "share"), [(None, 0.5), (Masking(0.1), 0.12)])
-    def test_where_rows_merge_along_a_graph_is_the_target_at_first(self, augmentation, share, monkeypatch):
-        linked, held = [], []
-        seen = partial(lambda function, *args: linked.append(args[-1]) or function(*args), BY_NAME["graph"])
+    @pytest.mark.parametrize("augmentation", [None, Masking(0.1)])
+    def test_where_rows_merge_along_a_graph_is_evidence_to_the_end(self, augmentation, monkeypatch):
+        linked, told = [], []
+        seen = partial(lambda function, *args: linked.append(args) or function(*args), BY_NAME["graph"])
         monkeypatch.setitem(BY_NAME, "graph", seen)
+        inform = Clustering.inform
         monkeypatch.setattr(
-            Clustering, "hold", lambda self, model, target, n_steps: held.append((target, n_steps))
+            Clustering, "inform", lambda self, *args: told.append((self, args[1])) or inform(self, *args)
         )
         found = small(init="graph", augmentation=augmentation, max_iter=50).fit(TABLE)
+        *_, rows, moved = linked[0]
         scale = np.sqrt(np.mean(np.var(TABLE, axis=0)))  # rows as the network reads them
-        np.testing.assert_allclose(linked[0], (TABLE - TABLE.mean(0)) / scale, rtol=1e-4, atol=1e-5)
-        assert adjusted_rand_score(GROUPS, held[0][0].argmax(1)) > 0.9
-        assert held[0][1] == 50 * share
+        expected = (TABLE - TABLE.mean(0)) / scale
+        np.testing.assert_allclose(rows, expected, rtol=1e-4, atol=1e-5)
+        assert adjusted_rand_score(GROUPS, told[0][1].argmax(1)) > 0.9
+        assert told[0][0].evidence is not None
         assert adjusted_rand_score(GROUPS, found.labels_) > 0.9
+        if augmentation is None:
+            assert moved is None
+            return
+        some = np.array([3, 7, 50])
+        copies = np.stack([moved(some) for _ in range(50)])  # masked values are 0 in units of TABLE
+        zero = np.broadcast_to(-TABLE.mean(0) / scale, expected[some].shape)
+        masked = np.isclose(copies, zero, atol=1e-5)
+        kept = np.isclose(copies, expected[some], rtol=1e-4, atol=1e-5)
+        assert (masked | kept).all()
+        assert 0.05 < masked.mean() < 0.15
+
+    def test_a_graph_of_moved_rows_is_the_same_for_the_same_seed(self):
+        made = [
+            small(init="graph", augmentation=Masking(0.1), max_epochs=2, max_iter=2, random_state=seed).fit(
+                TABLE
+            )
+            for seed in (0, 0, 1)
+        ]
+        centres = [each.cluster_centers_ for each in made]
+        np.testing.assert_array_equal(centres[0], centres[1])
+        assert not np.array_equal(centres[0], centres[2])
 
     def test_same_seed_same_bits(self, fitted):
         again = small().fit(TABLE)

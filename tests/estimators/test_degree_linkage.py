@@ -9,15 +9,16 @@ from sklearn.datasets import make_moons
 from sklearn.metrics import adjusted_rand_score
 
 from diabolo.estimators import degree_linkage as module
-from diabolo.estimators.degree_linkage import NearestRows, modularity
+from diabolo.estimators.degree_linkage import modularity
+from diabolo.estimators.nearest_rows import nearest_rows
 
 
 def degree_linkage(rows, n_clusters, n_neighbors=20):
-    return module.degree_linkage(NearestRows(rows, n_neighbors), n_clusters, n_neighbors)
+    return module.degree_linkage(nearest_rows(rows, n_neighbors), n_clusters, n_neighbors)
 
 
-def nearest_rows(rows, n_neighbors):
-    graph = NearestRows(rows, n_neighbors)
+def graph_of(rows, n_neighbors):
+    graph = nearest_rows(rows, n_neighbors)
     return graph.edges(n_neighbors), graph.heaps()
 
 
@@ -48,7 +49,7 @@ def test_clusters_merge_as_the_definition_says(seed, n_neighbors, monkeypatch):
     monkeypatch.setattr(module, "_LEAST_SHARE", 1e-9)
     rng = np.random.default_rng(seed)
     rows = rng.normal(size=(60, 3)) * rng.uniform(0.5, 2, size=(60, 1))
-    edges, first = nearest_rows(rows, n_neighbors)
+    edges, first = graph_of(rows, n_neighbors)
     merges = module._merges(edges, first)
     for n_clusters in (int(first.max()) + 1 - len(merges), 5):
         expected = merged_by_definition(edges.toarray(), first, n_clusters)
@@ -57,7 +58,7 @@ def test_clusters_merge_as_the_definition_says(seed, n_neighbors, monkeypatch):
 
 def test_edges_lead_to_the_nearest_rows():
     rows = np.random.default_rng(0).normal(size=(40, 2))
-    edges, first = nearest_rows(rows, 3)
+    edges, first = graph_of(rows, 3)
     squares = np.square(rows[:, None] - rows).sum(-1)
     nearest = np.argsort(squares + np.diag(np.full(40, np.inf)), axis=1)[:, :3]
     expected = np.zeros((40, 40))
@@ -89,7 +90,7 @@ def test_a_row_belongs_to_clusters_as_its_edges_do():
     rows, _ = make_moons(200, noise=0.15, random_state=1)
     shares = degree_linkage(rows, 2, n_neighbors=8)
     np.testing.assert_allclose(shares.sum(1), 1)
-    edges, first = nearest_rows(rows, 8)
+    edges, first = graph_of(rows, 8)
     labels = module._cut(first, module._merges(edges, first), 2, 8)
     both = edges.toarray() + edges.toarray().T + np.eye(200)
     for k in (0, 1):

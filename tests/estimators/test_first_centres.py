@@ -8,8 +8,9 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
 from diabolo.estimators import first_centres
-from diabolo.estimators.degree_linkage import NearestRows, degree_linkage, modularity
+from diabolo.estimators.degree_linkage import degree_linkage, modularity
 from diabolo.estimators.first_centres import by_graph, by_k_means, linked
+from diabolo.estimators.nearest_rows import nearest_rows
 from diabolo.measures import clustering_scores
 
 
@@ -68,7 +69,7 @@ def test_of_several_graphs_the_one_whose_clusters_have_the_largest_modularity_is
     monkeypatch.setattr(first_centres, "degree_linkage", seen)
     kept = linked(rows, 10, seed=0)
     assert list(found) == [(30, 10), (30, 15), (30, 20), (50, 10), (50, 15), (50, 20)]
-    judge = NearestRows(PCA(50).fit_transform(rows), 15).edges(15)
+    judge = nearest_rows(PCA(50).fit_transform(rows), 15).edges(15)
     np.testing.assert_array_equal(
         kept, max(found.values(), key=lambda each: modularity(judge, each.argmax(1)))
     )

@@ -157,32 +157,54 @@ class TestStage:
             torch.equal(rows[tuple(x.tolist())], p) for xs, ps in met for x, p in zip(xs, ps, strict=True)
         )
 
-    def test_a_known_target_stands_for_its_time(self, blobs):
-        model, objective = model_of(blobs), Clustering(refresh_every=4, tolerance=0.5)
-        known = torch.rand(len(blobs), model.n_clusters, dtype=blobs.dtype)
-        known /= known.sum(1, keepdim=True)
-        objective.hold(model, known, 6)
-        context, ended = {}, []
-        for step in range(1, 14):
-            ended.append(objective.survey(model, blobs, context, step))
-            assert torch.equal(context["target"], known) == (step < 9)  # refreshed at 1, 5, 9, ...
-        assert (
-            ended.index(True) + 1 == 13
-        )  # nothing moves, which says nothing before the own target has stood for its time
-        again = Clustering(refresh_every=4)
-        again.begin(model, len(blobs))
-        again.load_state_dict(objective.state_dict())
-        assert int(again.held_until) == 6
+    def test_the_target_is_made_of_evidence_too(self, blobs):
+        """Q times the shares, where less than 1 % counts as 1 %, in the place of Q (Bayes' rule, row by row)."""
+        model, objective = model_of(blobs), Clustering()
+        shares = np.random.default_rng(0).dirichlet([0.2] * model.n_clusters, len(blobs))
+        assert (shares < 0.01).any()
+        objective.inform(model, torch.as_tensor(shares))
+        context = {}
+        objective.survey(model, blobs, context, 1)
+        q = model.log_assignment(model.encode(blobs).mean).exp().detach().numpy()
+        both = [q_i * np.maximum(s_i, 0.01) for q_i, s_i in zip(q, shares, strict=True)]
+        both = np.stack([each / each.sum() for each in both])
+        expected = both**2 / both.sum(0)
+        expected /= expected.sum(1, keepdims=True)
+        np.testing.assert_allclose(context["target"].numpy(), expected, rtol=1e-5)
 
-    def test_no_cluster_is_seeded_again_while_a_known_target_stands(self):
-        codes = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 5.0], [40.0, 40.0]]).double()
-        model = identity(torch.tensor([[0.0, 0.0], [40.0, 39.0], [99.0, 99.0]]))
-        objective = Clustering(refresh_every=4)
-        objective.hold(model, torch.eye(3).double()[[0, 0, 2, 1]], 4)
-        objective.survey(model, codes, {}, 1)
+    def test_even_shares_tell_nothing(self, blobs):
+        model = model_of(blobs)
+        targets = []
+        for informed in (False, True):
+            objective, context = Clustering(), {}
+            objective.begin(model, len(blobs))
+            if informed:
+                objective.inform(model, torch.full((len(blobs), model.n_clusters), 1 / model.n_clusters))
+            objective.survey(model, blobs, context, 1)
+            targets.append(context["target"])
+        torch.testing.assert_close(*targets)
+
+    def test_evidence_is_of_the_rows_it_was_given_for(self, blobs):
+        model, objective = model_of(blobs), Clustering()
+        objective.inform(model, torch.full((len(blobs), model.n_clusters), 1 / model.n_clusters))
+        kept = objective.state_dict()
+        objective.begin(model, len(blobs))
+        assert objective.evidence is not None
+        objective.begin(model, len(blobs) - 1)
+        assert objective.evidence is None
+        again = Clustering()
+        again.inform(model, torch.eye(model.n_clusters)[torch.zeros(len(blobs), dtype=torch.long)])
+        again.load_state_dict(kept)  # as a training that goes on
+        torch.testing.assert_close(again.evidence, kept["evidence"])
+
+    def test_where_evidence_tells_its_rows_no_cluster_is_seeded_again(self):
+        codes = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 4.0], [40.0, 40.0]]).double()
+        model = identity(torch.tensor([[0.0, 0.0], [40.0, 39.0], [9.0, 9.0]]))
+        objective, context = Clustering(), {}
+        objective.inform(model, torch.eye(3).double()[[0, 0, 2, 1]])
+        objective.survey(model, codes, context, 1)
         assert int(objective.n_reseeded) == 0
-        objective.survey(model, codes, {}, 5)
-        assert int(objective.n_reseeded) == 1
+        assert context["target"].argmax(1).tolist() == [0, 0, 2, 1]
 
     def test_an_empty_cluster_is_seeded_at_the_farthest_row(self):
         codes = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 5.0], [40.0, 40.0]]).double()

@@ -27,7 +27,7 @@ from diabolo.estimators.keeping import EVERY, checkpoints_in, kept_seed, run_of
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
 from diabolo.estimators.plan import FitPlan
-from diabolo.estimators.presets import PRESETS, Preset
+from diabolo.estimators.presets import PRESETS, PRESETS_IF_MOVED, Preset
 from diabolo.estimators.reconstructing import ReconstructingEstimator
 from diabolo.estimators.restarts import Restart, compared
 from diabolo.estimators.saving import Saved
@@ -41,9 +41,6 @@ from diabolo.posteriors import Deterministic
 from diabolo.training import Checkpoints, Outcome, Plan, mean_terms, progress_bar, seeded, train
 
 _SMALLEST_IMAGE = 16
-#: Share of the second stage in which the target is what the clusters started from. Moved rows teach the codes more than
-#: that target knows, once the learning rate has risen; rows as they are teach them less.
-_HELD, _HELD_IF_MOVED = 0.5, 0.12
 
 
 @documented
@@ -63,12 +60,12 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
     preset : {"fast", "paper"}
         Length and rate of the training. ``"paper"``: 200 epochs, then at most 20,000 steps, Adam at a constant
         rate. ``"fast"``: 30 epochs (1,200 steps or more), then at most 30 (2,100 or more), each with a warm-up and a
-        cosine.
+        cosine; with an augmentation 4,000 steps or more, then at most 20 passes (5,500 or more).
     init : {"auto", "k-means", "graph"}
         Where the centres start. ``"k-means"``: 20 starts on the codes, as in the papers. ``"graph"``: rows merge
         along a graph of nearest rows (graph degree linkage, Zhang et al. 2012), and how far each belongs to the
-        clusters found there is the target at first: for half of the second stage, or with an augmentation for an
-        eighth. ``"auto"``: k-means for ``preset="paper"``, else the graph.
+        clusters found there is multiplied into Q wherever a target P is made of it. With an augmentation, rows are
+        near that come near when one of them is moved. ``"auto"``: k-means for ``preset="paper"``, else the graph.
     augmentation : str or Corruption, optional
         What becomes of the rows of every batch, in both stages; targets are made of rows as they are (Guo et
         al. 2018). ``"motion"`` turns images by up to 10 degrees and shifts them by up to 10 %.
@@ -356,17 +353,30 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         return outcome
 
     def _start(self, objective: Clustering, x: Tensor) -> None:
-        """Put the centres where the clusters start; where their rows are known too, they are the first target."""
+        """Put the centres where the clusters start; where their rows are known too, the targets are made of both."""
         init = self._preset.init if self.init == "auto" else self.init
         codes = codes_of(self.model_, x)
         rows = self.model_.model.scaled(x).flatten(1).cpu().numpy()
-        start = first_centres.BY_NAME[init](codes.cpu().numpy(), self.n_clusters, self.seed_, rows)
+        with seeded(self.seed_ + 2):
+            start = first_centres.BY_NAME[init](
+                codes.cpu().numpy(), self.n_clusters, self.seed_, rows, self._moved(x)
+            )
         with torch.no_grad():
             self.model_.centres.copy_(torch.as_tensor(start.centres))
         if start.shares is not None:
-            held = _HELD if self.augmentation is None else _HELD_IF_MOVED
-            n_steps = math.ceil(held * self._plan(len(codes), second=True).n_steps)
-            objective.hold(self.model_, torch.as_tensor(start.shares), n_steps)
+            objective.inform(self.model_, torch.as_tensor(start.shares))
+
+    def _moved(self, x: Tensor) -> first_centres.Moved | None:
+        """Return what makes rows that the augmentation has moved, as the network reads them."""
+        if self.augmentation is None:
+            return None
+
+        @torch.no_grad()
+        def moved(which: np.ndarray) -> np.ndarray:
+            rows = self.model_.augmentation(x[torch.as_tensor(which, device=x.device)])
+            return self.model_.model.scaled(rows).flatten(1).cpu().numpy()
+
+        return moved
 
     def _judge(self, objective: Clustering, x: Tensor, outcome: Outcome) -> None:
         """Keep the label-free score of this training, and say what became of clusters without rows."""
@@ -442,7 +452,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
 
     @property
     def _preset(self) -> Preset:
-        return PRESETS[self.preset]
+        return (PRESETS if self.augmentation is None else PRESETS_IF_MOVED)[self.preset]
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

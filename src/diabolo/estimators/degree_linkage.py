@@ -4,49 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.sparse import csc_array
-from scipy.sparse.csgraph import connected_components
+
+from diabolo.estimators.nearest_rows import NearestRows
 
 #: A cluster has at least this part of an even share of the rows, or it merges with no other and is no mere outlier.
 _LEAST_SHARE = 0.2
-
-
-class NearestRows:
-    """A graph of rows: edges from each to its nearest ones.
-
-    Parameters
-    ----------
-    rows : array of shape (n_rows, n_values)
-        Rows, two at least.
-    n_neighbors : int
-        Edges from each row at most.
-    """
-
-    def __init__(self, rows: np.ndarray, n_neighbors: int) -> None:
-        from sklearn.neighbors import NearestNeighbors  # a quarter of a second, which k-means need not pay
-
-        self.rows = rows
-        search = NearestNeighbors(n_neighbors=min(n_neighbors, len(rows) - 1)).fit(rows)
-        self.distances, self.heads = search.kneighbors()
-
-    def edges(self, n_neighbors: int) -> csc_array:
-        """Return the weights of the edges to the ``n_neighbors`` nearest, shape (n_rows, n_rows), from row to column.
-
-        An edge over a distance d weighs exp(-d^2 / s), where s is the median of d^2 > 0: of a few rows far from all
-        others the mean of the paper would know nothing but these.
-        """
-        heads, squares = self.heads[:, :n_neighbors], self.distances[:, :n_neighbors] ** 2
-        apart = squares[squares > 0]
-        weights = np.exp(-squares / np.median(apart)) if len(apart) else np.ones_like(squares)
-        n_rows, n_edges = heads.shape
-        return csc_array(
-            (weights.ravel(), (np.arange(n_rows).repeat(n_edges), heads.ravel())), (n_rows, n_rows)
-        )
-
-    def heaps(self) -> np.ndarray:
-        """Return the clusters of rows that hang together by their very nearest, shape (n_rows,)."""
-        n_rows = len(self.rows)
-        nearest = csc_array((np.ones(n_rows), (np.arange(n_rows), self.heads[:, 0])), (n_rows, n_rows))
-        return connected_components(nearest, connection="weak")[1]
 
 
 def degree_linkage(graph: NearestRows, n_clusters: int, n_neighbors: int) -> np.ndarray:
@@ -75,9 +37,10 @@ def degree_linkage(graph: NearestRows, n_clusters: int, n_neighbors: int) -> np.
 
     Examples
     --------
+    >>> from diabolo.estimators.nearest_rows import nearest_rows
     >>> angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     >>> ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    >>> degree_linkage(NearestRows(np.concatenate([ring, 5 * ring]), 5), 2, 5).sum(0)
+    >>> degree_linkage(nearest_rows(np.concatenate([ring, 5 * ring]), 5), 2, 5).sum(0)
     array([60., 60.])
     """
     edges, first = graph.edges(n_neighbors), graph.heaps()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.cluster import KMeans
 
-from diabolo.estimators.degree_linkage import NearestRows, degree_linkage, modularity
+from diabolo.estimators.degree_linkage import degree_linkage, modularity
+from diabolo.estimators.nearest_rows import nearest_if_moved, nearest_rows
 
 _STARTS = 20
 _LEAST_ROWS = 10  # for each cluster
@@ -18,6 +20,9 @@ _JUDGE = 15
 #: Rows of a graph at most: finding the nearest takes time with their square.
 _MOST_ROWS = 100_000
 _NEAREST = 10
+
+#: Returns the rows of these indices, each moved anew, shape (n, n_values).
+Moved = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,9 @@ class Start:
     shares: np.ndarray | None = None
 
 
-def by_k_means(codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray) -> Start:
+def by_k_means(
+    codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray, moved: Moved | None = None
+) -> Start:
     """Return the centres of k-means with 20 starts, as deep clustering has them.
 
     Parameters
@@ -47,13 +54,15 @@ def by_k_means(codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray) 
         Number of centres.
     seed : int
         Where chance begins.
-    rows : array
+    rows, moved
         Ignored.
     """
     return Start(KMeans(n_clusters, n_init=_STARTS, random_state=seed).fit(codes).cluster_centers_)
 
 
-def by_graph(codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray) -> Start:
+def by_graph(
+    codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray, moved: Moved | None = None
+) -> Start:
     """Return the clusters along a graph of nearest rows (:func:`linked`), and the means of their codes.
 
     k-means takes over for fewer than 10 rows a cluster, and for one value.
@@ -64,6 +73,8 @@ def by_graph(codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray) ->
         As for :func:`by_k_means`.
     rows : array of shape (n_rows, n_values)
         The rows, in units in which their distances compare.
+    moved : callable, optional
+        As for :func:`linked`.
 
     Examples
     --------
@@ -74,11 +85,11 @@ def by_graph(codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray) ->
     """
     if len(rows) < _LEAST_ROWS * n_clusters or rows.shape[1] < 2:
         return by_k_means(codes, n_clusters, seed, rows)
-    shares = linked(rows, n_clusters, seed)
+    shares = linked(rows, n_clusters, seed, moved)
     return Start(shares.T @ codes / shares.sum(0)[:, None], shares)
 
 
-def linked(rows: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+def linked(rows: np.ndarray, n_clusters: int, seed: int, moved: Moved | None = None) -> np.ndarray:
     """Return how far rows belong to the clusters along a graph, shape (n_rows, n_clusters).
 
     Rows of one kind lie on a curved sheet, which k-means cuts where it is wide; along the graph of nearest rows it
@@ -93,19 +104,26 @@ def linked(rows: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
     n_clusters : int
         Number of clusters.
     seed : int
-        Where chance begins.
+        Where chance begins; what ``moved`` draws is not of it.
+    moved : callable, optional
+        What may become of rows without making another kind of them: returns the rows of these indices, each moved
+        anew, shape (n, n_values). The graph is then of the distances of moved rows, between the first 50 principal
+        components alone.
     """
     from sklearn.decomposition import PCA  # half a second, which k-means need not pay
     from sklearn.neighbors import NearestNeighbors
 
+    seen: Callable[[np.ndarray], np.ndarray] = np.asarray
     if rows.shape[1] > _DIMENSIONS[0]:
-        rows = PCA(min(_DIMENSIONS[-1], *rows.shape), random_state=seed).fit_transform(rows)
+        components = PCA(min(_DIMENSIONS[-1], *rows.shape), random_state=seed)
+        rows, seen = components.fit_transform(rows), components.transform
     order = np.random.default_rng(seed).permutation(len(rows))
     some, others = np.sort(order[:_MOST_ROWS]), order[_MOST_ROWS:]
-    graphs = [
-        NearestRows(rows[some, :n_dimensions], _NEIGHBOURS[-1])
-        for n_dimensions in sorted({min(most, rows.shape[1]) for most in _DIMENSIONS})
-    ]
+    if moved is None:
+        sizes = sorted({min(most, rows.shape[1]) for most in _DIMENSIONS})
+        graphs = [nearest_rows(rows[some, :size], _NEIGHBOURS[-1]) for size in sizes]
+    else:
+        graphs = [nearest_if_moved(rows[some], _NEIGHBOURS[-1], lambda block: seen(moved(some[block])))]
     judge = graphs[-1].edges(_JUDGE)
     candidates = (degree_linkage(graph, n_clusters, k) for graph in graphs for k in _NEIGHBOURS)
     shares = max(candidates, key=lambda each: modularity(judge, each.argmax(1)))

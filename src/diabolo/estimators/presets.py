@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -82,4 +82,9 @@ PRESETS = {
     #: Guo et al. 2017 and the authors' settings.
     "paper": Preset(Length(200, 0), Length(0, 20_000), True, (0.9, 0.999), "k-means"),
     "fast": Preset(Length(30, 1200), Length(30, 2100), False, (0.9, 0.99), "graph"),
+}
+#: With an augmentation there is more to learn from each row.
+PRESETS_IF_MOVED = {
+    **PRESETS,
+    "fast": replace(PRESETS["fast"], alone=Length(30, 4000), clustered=Length(20, 5500)),
 }

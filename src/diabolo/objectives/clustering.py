@@ -9,6 +9,8 @@ from torch import Tensor
 
 from diabolo.contracts import Evaluation, Model, Objective
 
+#: No evidence is certain.
+_LEAST_SHARE = 0.01
 #: Rows that are encoded at once: of images, what the first layer makes of them stays in a processor's cache.
 _BLOCK_ROWS = 512
 _NO_CLUSTERS = (
@@ -24,7 +26,8 @@ class Clustering(Objective):
     a sharper one, p_ik ~ q_ik^2 / sum_i q_ik, in which a large cluster counts no more than a small one. It is
     computed from all rows every ``refresh_every`` steps, rows as they are, and is a constant in between. When
     fewer than a share ``tolerance`` of the rows changed their cluster from one time to the next, the training is
-    complete. A cluster that has lost all rows is seeded again at the row that is farthest from its centre.
+    complete. A cluster that has lost all rows is seeded again at the row that is farthest from its centre. Where
+    something else is known of the rows (:meth:`inform`), P is made of that too.
 
     Parameters
     ----------
@@ -46,7 +49,7 @@ class Clustering(Objective):
     labels: Tensor
     changed: Tensor
     n_reseeded: Tensor
-    held_until: Tensor
+    evidence: Tensor | None
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class Clustering(Objective):
         self.reconstruction = reconstruction
         self.refresh_every = refresh_every
         self.tolerance = tolerance
+        self.register_buffer("evidence", None)
 
     def check(self, model: Model) -> None:
         """Refuse hyper-parameters that mean nothing, and a model without clusters or with codes that are drawn."""
@@ -85,43 +89,40 @@ class Clustering(Objective):
         self.register_buffer("labels", torch.full((n_rows,), -1, device=like.device))
         self.register_buffer("changed", like.new_ones(()))
         self.register_buffer("n_reseeded", torch.zeros((), dtype=torch.long, device=like.device))
-        self.register_buffer("held_until", torch.zeros((), dtype=torch.long, device=like.device))
+        self.evidence = None  # of other rows
 
-    def hold(self, model: Any, target: Tensor, n_steps: int) -> None:
-        """Begin with a target that is known, and keep it until the first time to refresh it after ``n_steps`` steps.
+    def inform(self, model: Any, shares: Tensor) -> None:
+        """Tell how far rows belong to the clusters by something else than their codes.
+
+        From then on P is made of the products of Q and these shares, scaled to sum 1, in the place of Q: as of two
+        witnesses who have not spoken to each other. No cluster is seeded again, since its rows are known.
 
         Parameters
         ----------
         model : Clustered
             What will be trained.
-        target : Tensor of shape (n_rows, n_clusters)
-            Rows of sum 1.
-        n_steps : int
-            Steps for which it stands at least.
+        shares : Tensor of shape (n_rows, n_clusters)
+            Rows of sum 1. Less than 1 % counts as 1 %: codes can overrule any of them.
         """
-        self.begin(model, len(target))
-        self.target.copy_(target)
-        self.held_until.fill_(n_steps)
+        self.begin(model, len(shares))
+        self.evidence = shares.to(self.target).clamp_min(_LEAST_SHARE)
 
     def survey(self, model: Any, x: Tensor, context: dict[str, Tensor], step: int) -> bool:
         """Refresh the target when it is time; return whether the clusters have settled."""
         context["target"] = self.target
         if (step - 1) % self.refresh_every:
             return False
-        held = step <= self.held_until
         codes = codes_of(model, x)
-        if not held:  # a target that is known will bring rows to a centre that has none
+        if self.evidence is None:
             self.reseed(model, codes)
         with torch.no_grad():
             log_q = model.log_assignment(codes)
         labels = log_q.argmax(1)
         self.changed.fill_((labels != self.labels).double().mean())
         self.labels.copy_(labels)
-        if held:
-            return False
-        self.target.copy_(target_of(log_q.exp()))
-        # settled under a target of its own: the first one has not been learned from yet
-        return step - self.refresh_every > int(self.held_until) and bool(self.changed < self.tolerance)
+        q = log_q.exp() if self.evidence is None else (log_q + self.evidence.log()).softmax(1)
+        self.target.copy_(target_of(q))
+        return bool(self.changed < self.tolerance)
 
     @torch.no_grad()
     def reseed(self, model: Any, codes: Tensor) -> None:
