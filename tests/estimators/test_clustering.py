@@ -16,7 +16,7 @@ from diabolo import AutoEncoder, DeepClustering, DivergenceWarning, load
 from diabolo.contracts import Sizes
 from diabolo.corruptions import Masking, Motion
 from diabolo.estimators.first_centres import BY_NAME
-from diabolo.estimators.presets import PRESETS
+from diabolo.estimators.presets import PRESETS, PRESETS_IF_MOVED
 from diabolo.estimators.restarts import Restart, compared
 from diabolo.likelihoods import Gaussian
 from diabolo.models import Clustered, LatentModel
@@ -235,6 +235,7 @@ class TestPaper:
         assert PRESETS["fast"].first(60, 256, 1e-3).n_steps == 1200
         assert PRESETS["fast"].first(60, 256, 1e-3, 3).n_steps == 3
         assert DeepClustering(3, n_init=2).plan(TABLE).n_steps == 2 * (1200 + 2100)
+        assert DeepClustering(3, augmentation=Masking(0.1)).plan(TABLE).n_steps == 4000 + 5500
 
     def test_many_rows_have_their_epochs(self):
         fast, paper = PRESETS["fast"], PRESETS["paper"]
@@ -243,6 +244,10 @@ class TestPaper:
         assert fast.second(70_000, 256, 1e-3, 3).n_steps == 3
         assert paper.first(70_000, 256, 1e-3).n_steps == 200 * 273
         assert paper.second(70_000, 256, 1e-3).n_steps == 20_000
+        moved = PRESETS_IF_MOVED["fast"]
+        assert moved.first(140_000, 256, 1e-3).n_steps == 30 * 547
+        assert moved.second(140_000, 256, 1e-3).n_steps == 20 * 547
+        assert PRESETS_IF_MOVED["paper"] is paper
 
 
 class TestRestarts:

@@ -75,7 +75,8 @@ def nearest_if_moved(rows: np.ndarray, n_neighbors: int, moved: Callable[[slice]
 
     Two images of one thing are far apart where one is turned or shifted a little. So each row is moved 128 times at
     random, and its distance from another is the least of all these, in either direction. Only rows that are among the
-    150 nearest as they are come into question.
+    150 nearest as they are come into question. (Simard, LeCun & Denker 1993, Efficient pattern recognition using a new
+    transformation distance, *NeurIPS*, have the least distance of planes along the moves.)
 
     Parameters
     ----------
