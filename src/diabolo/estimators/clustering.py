@@ -64,8 +64,8 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
     init : {"auto", "k-means", "graph"}
         Where the centres start. ``"k-means"``: 20 starts on the codes, as in the papers. ``"graph"``: rows merge
         along a graph of nearest rows (graph degree linkage, Zhang et al. 2012), and how far each belongs to the
-        clusters found there is multiplied into Q wherever a target P is made of it. With an augmentation, rows are
-        near that come near when one of them is moved. ``"auto"``: k-means for ``preset="paper"``, else the graph.
+        clusters found there is multiplied into Q wherever a target P is made of it. With ``augmentation="motion"``,
+        rows are near that come near when one of them is moved. ``"auto"``: k-means for ``preset="paper"``, else the graph.
     augmentation : str or Corruption, optional
         What becomes of the rows of every batch, in both stages; targets are made of rows as they are (Guo et
         al. 2018). ``"motion"`` turns images by up to 10 degrees and shifts them by up to 10 %.
@@ -367,13 +367,14 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
             objective.inform(self.model_, torch.as_tensor(start.shares))
 
     def _moved(self, x: Tensor) -> first_centres.Moved | None:
-        """Return what makes rows that the augmentation has moved, as the network reads them."""
-        if self.augmentation is None:
+        """Return what makes rows that the augmentation has moved, as the network reads them; None if it moves none."""
+        augmentation = self.model_.augmentation
+        if not getattr(augmentation, "moves", False):
             return None
 
         @torch.no_grad()
         def moved(which: np.ndarray) -> np.ndarray:
-            rows = self.model_.augmentation(x[torch.as_tensor(which, device=x.device)])
+            rows = augmentation(x[torch.as_tensor(which, device=x.device)])
             return self.model_.model.scaled(rows).flatten(1).cpu().numpy()
 
         return moved
