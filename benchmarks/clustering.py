@@ -101,8 +101,8 @@ def spectral(which: str, seed: int) -> dict[str, Any]:
         graph = graph + graph.T
         scale = diags_array(np.asarray(graph.sum(1)).ravel() ** -0.5)
         first = np.random.default_rng(seed).normal(size=len(X))
-        _, vectors = eigsh(scale @ graph @ scale, 10, which="LA", v0=first, ncv=60, tol=1e-6)
-        return KMeans(10, n_init=20, random_state=seed).fit_predict(scale @ vectors)
+        _, vectors = eigsh(scale @ graph @ scale, n_clusters(which), which="LA", v0=first, ncv=60, tol=1e-6)
+        return KMeans(n_clusters(which), n_init=20, random_state=seed).fit_predict(scale @ vectors)
 
     return scored(which, cluster)
 

@@ -16,7 +16,7 @@ from diabolo import AutoEncoder, DeepClustering, DivergenceWarning, load
 from diabolo.contracts import Sizes
 from diabolo.corruptions import Masking, Motion
 from diabolo.estimators.first_centres import BY_NAME
-from diabolo.estimators.presets import PRESETS, PRESETS_IF_MOVED
+from diabolo.estimators.presets import PRESETS, PRESETS_IF_AUGMENTED
 from diabolo.estimators.restarts import Restart, compared
 from diabolo.likelihoods import Gaussian
 from diabolo.models import Clustered, LatentModel
@@ -36,6 +36,15 @@ SMALL = {
     "max_iter": 60,
     "refresh_every": 20,
 }
+
+
+@pytest.fixture
+def linked(monkeypatch):
+    """What is handed to the start from the graph, call by call."""
+    calls = []
+    start = BY_NAME["graph"]
+    monkeypatch.setitem(BY_NAME, "graph", lambda *args: calls.append(args) or start(*args))
+    return calls
 
 
 def small(n_clusters=3, **params):
@@ -79,10 +88,8 @@ class TestFinds:
             small(init="umap").fit(TABLE)
 
     @pytest.mark.parametrize("augmentation", [None, Masking(0.1)])
-    def test_where_rows_merge_along_a_graph_is_evidence_to_the_end(self, augmentation, monkeypatch):
-        linked, told = [], []
-        seen = partial(lambda function, *args: linked.append(args) or function(*args), BY_NAME["graph"])
-        monkeypatch.setitem(BY_NAME, "graph", seen)
+    def test_where_rows_merge_along_a_graph_is_evidence_to_the_end(self, augmentation, linked, monkeypatch):
+        told = []
         inform = Clustering.inform
         monkeypatch.setattr(
             Clustering, "inform", lambda self, *args: told.append((self, args[1])) or inform(self, *args)
@@ -96,10 +103,7 @@ class TestFinds:
         assert adjusted_rand_score(GROUPS, found.labels_) > 0.9
         assert moved is None  # a damaged row is no other row of its kind
 
-    def test_images_are_linked_as_they_may_be_moved(self, monkeypatch):
-        linked = []
-        seen = partial(lambda function, *args: linked.append(args) or function(*args), BY_NAME["graph"])
-        monkeypatch.setitem(BY_NAME, "graph", seen)
+    def test_images_are_linked_as_they_may_be_moved(self, linked):
         X = DIGITS[:60].astype(np.float32)
 
         def fitted(seed):
@@ -247,10 +251,10 @@ class TestPaper:
         assert fast.second(70_000, 256, 1e-3, 3).n_steps == 3
         assert paper.first(70_000, 256, 1e-3).n_steps == 200 * 273
         assert paper.second(70_000, 256, 1e-3).n_steps == 20_000
-        moved = PRESETS_IF_MOVED["fast"]
+        moved = PRESETS_IF_AUGMENTED["fast"]
         assert moved.first(140_000, 256, 1e-3).n_steps == 30 * 547
         assert moved.second(140_000, 256, 1e-3).n_steps == 20 * 547
-        assert PRESETS_IF_MOVED["paper"] is paper
+        assert PRESETS_IF_AUGMENTED["paper"] is paper
 
 
 class TestRestarts:

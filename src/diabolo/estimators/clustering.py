@@ -27,7 +27,7 @@ from diabolo.estimators.keeping import EVERY, checkpoints_in, kept_seed, run_of
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
 from diabolo.estimators.plan import FitPlan
-from diabolo.estimators.presets import PRESETS, PRESETS_IF_MOVED, Preset
+from diabolo.estimators.presets import PRESETS, PRESETS_IF_AUGMENTED, Preset
 from diabolo.estimators.reconstructing import ReconstructingEstimator
 from diabolo.estimators.restarts import Restart, compared
 from diabolo.estimators.saving import Saved
@@ -453,7 +453,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
 
     @property
     def _preset(self) -> Preset:
-        return (PRESETS if self.augmentation is None else PRESETS_IF_MOVED)[self.preset]
+        return (PRESETS if self.augmentation is None else PRESETS_IF_AUGMENTED)[self.preset]
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -84,7 +84,7 @@ PRESETS = {
     "fast": Preset(Length(30, 1200), Length(30, 2100), False, (0.9, 0.99), "graph"),
 }
 #: With an augmentation there is more to learn from each row.
-PRESETS_IF_MOVED = {
+PRESETS_IF_AUGMENTED = {
     **PRESETS,
     "fast": replace(PRESETS["fast"], alone=Length(30, 4000), clustered=Length(20, 5500)),
 }

@@ -18,8 +18,8 @@ class Restart:
     seed : int
         Its ``random_state``, or for one without a number what was drawn in its place.
     score : float
-        Minus the loss over all rows, in nats per row: squared error and divergence as they were trained. Of the
-        restarts with the fewest empty clusters the one with the largest is kept.
+        Minus the loss over all rows, in nats per row: squared error and divergence as they were trained, from a P that is
+        made of Q alone. Of the restarts with the fewest empty clusters the one with the largest is kept.
     divergence : float
         KL(P || Q) over all rows, in nats per row: how far the assignments are from certain and even ones.
     n_steps : int
@@ -28,8 +28,8 @@ class Restart:
         Why that stage ended: "settled", "budget", "interrupted" or "diverged".
     agreement : float or None
         Mean adjusted Rand index of its labels with those of the other restarts; None for the only one. Clusters
-        that are there come back, so a low agreement of all says that some are not. Restarts from the graph of the
-        rows share their start, and agree more.
+        that are there come back, so a low agreement of all says that some are not. Restarts from the graph of rows
+        as they are share their start, and agree more.
     n_empty : int
         Clusters that hold no row. Where there are some, a high agreement only says that rows fell together.
     """
