@@ -196,7 +196,10 @@ def _clusters(m: Material) -> Section | None:
                 f"{scores['adjusted_rand_index']:.3f}. The classes were used for this count alone.",
             )
         )
-    formula = "q<sub>ik</sub> ∝ 1 / (1 + ‖z<sub>i</sub> − m<sub>k</sub>‖²) &emsp; p<sub>ik</sub> ∝ q<sub>ik</sub>² / Σ<sub>i</sub> q<sub>ik</sub>"
+    formula = (
+        "q<sub>ik</sub> ∝ 1 / (1 + ‖z<sub>i</sub> − m<sub>k</sub>‖²) &emsp; p<sub>ik</sub> ∝ q<sub>ik</sub>² / Σ<sub>i</sub> q<sub>ik</sub>, "
+        "with q<sub>ik</sub> s<sub>ik</sub> for q<sub>ik</sub> if a graph gave shares s at the start"
+    )
     return Section("Clusters", panels, formula)
 
 
