@@ -144,6 +144,43 @@ class TestOneChannelInTraining:
         torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-12)
 
 
+class TestStackInTraining:
+    """A stack with odd margins works on mirrored maps while it is trained; what it does as it stands is the oracle."""
+
+    @pytest.mark.parametrize(
+        ("network", "event", "mirrored"),
+        [
+            (DCEC(), (1, 28, 28), True),
+            (DCEC(), (3, 16, 16), True),
+            (DCEC(), (1, 18, 28), True),
+            (
+                DCEC(),
+                (2, 28, 13),
+                False,
+            ),  # no window of the third layer sees the last column of a map of 7 x 4
+            (Conv2d((2, 3)), (1, 28, 28), False),  # even margins everywhere
+            (Conv2d((2, 3, 4)), (1, 28, 28), True),
+            (Conv2d((2, 3), kernel_size=1), (1, 8, 9), False),  # windows skip the last column
+            (Conv1d((2, 3)), (2, 20), True),
+            (ResNet((2, 3), n_blocks=1, kernel_size=4), (1, 9, 8), False),  # blocks have kernels of their own
+        ],
+    )
+    def test_value_and_gradients(self, network, event, mirrored):
+        torch.manual_seed(0)
+        encoder, _, decoder = modules_for(network, event, 3, n_outputs=2)
+        assert network.mirrored(network.shapes(event[1:])) is mirrored
+        for module, n_rows in ((encoder, event), (decoder, (3,))):
+            module = module.double()
+            x = torch.randn(2, *n_rows, dtype=torch.float64)
+            inputs = (x.requires_grad_(), *module.parameters())
+            expected = module.eval()(x)
+            weight = torch.randn_like(expected)
+            found = module.train()(x)
+            torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-11)
+            gradients = [torch.autograd.grad(y, inputs, weight) for y in (found, expected)]
+            torch.testing.assert_close(*gradients, rtol=1e-11, atol=1e-11)
+
+
 class TestMirror:
     @pytest.mark.parametrize("padding", ["same", "valid"])
     @pytest.mark.parametrize("stride", [1, 2, 3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -15,6 +16,8 @@ from diabolo.networks.base import ACTIVATIONS, Network, activation_module
 
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d}
 _TRANSPOSED: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
+_CONVOLVE: dict[int, Any] = {1: F.conv1d, 2: F.conv2d}
+_TRANSPOSE: dict[int, Any] = {1: F.conv_transpose1d, 2: F.conv_transpose2d}
 
 
 @dataclass(frozen=True)
@@ -39,40 +42,52 @@ class Layer:
         total = max((self.output_length(length) - 1) * self.stride + self.kernel - length, 0)
         return total // 2, total - total // 2
 
+    def mirrors(self, length: int) -> bool:
+        """Whether the windows, seen in a mirror, are those of as many zeros on both sides: of the larger margin.
+
+        The windows reach from end to end, and what the end has too much makes no window more.
+        """
+        before, after = self.margins(length)
+        reach = (self.output_length(length) - 1) * self.stride + self.kernel
+        return reach == before + length + after and after - before < self.stride
+
 
 class Downward(nn.Module):
     """A strided convolution of a map of known shape.
 
     While it is trained, a convolution of one channel of images is a product of its windows with the kernels, which is
-    what it is by definition; the library's own takes several times as long there, most of it for the gradient.
+    what it is by definition; the library's own takes several times as long there, most of it for the gradient. And a
+    mirrored one, while it is trained, maps mirrored maps to mirrored maps (:class:`Stack`).
     """
 
-    def __init__(self, layer: Layer, n_inputs: int, shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, layer: Layer, n_inputs: int, shape: tuple[int, ...], *, mirrored: bool = False
+    ) -> None:
         super().__init__()
         margins = [layer.margins(length) for length in shape]
-        symmetric = all(a == b for a, b in margins)
-        self.margins = () if symmetric else tuple(m for pair in reversed(margins) for m in pair)
-        self.all_margins = tuple(m for pair in reversed(margins) for m in pair)
+        self.before, self.after = (tuple(side) for side in zip(*margins, strict=True))
+        self.mirrored = mirrored
         self.by_windows = n_inputs == 1 and len(shape) == 2
         self.convolution = _CONVOLUTIONS[len(shape)](
-            n_inputs,
-            layer.channels,
-            layer.kernel,
-            stride=layer.stride,
-            padding=tuple(a for a, _ in margins) if symmetric else 0,
+            n_inputs, layer.channels, layer.kernel, stride=layer.stride, padding=self.before
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (rows, n_inputs, *shape) to (rows, channels, *smaller shape)."""
+        convolution = self.convolution
+        weight, before, after = convolution.weight, self.before, self.after
+        if mirrored := self.training and self.mirrored:
+            weight, before, after = in_a_mirror(weight, len(after)), after, before
         if self.training and self.by_windows:
-            return self._product(F.pad(x, self.all_margins).squeeze(1))
-        return self.convolution(F.pad(x, self.margins) if self.margins else x)
+            return self._product(_padded(x, before, after).squeeze(1), weight)
+        if mirrored:
+            return _CONVOLVE[len(after)](x, weight, convolution.bias, convolution.stride, before)
+        return convolution(_padded(x, (0,) * len(after), [b - a for a, b in zip(before, after, strict=True)]))
 
-    def _product(self, x: Tensor) -> Tensor:
-        weight, bias = self.convolution.weight, self.convolution.bias
+    def _product(self, x: Tensor, weight: Tensor) -> Tensor:
         (height, width), (down, right) = self.convolution.kernel_size, self.convolution.stride
         windows = x.unfold(1, height, down).unfold(2, width, right)
-        y = torch.addmm(bias, windows.reshape(-1, height * width), weight.flatten(1).T)
+        y = torch.addmm(self.convolution.bias, windows.reshape(-1, height * width), weight.flatten(1).T)
         return y.unflatten(0, windows.shape[:3]).permute(0, 3, 1, 2)
 
 
@@ -82,42 +97,97 @@ class Upward(nn.Module):
     While it is trained, one that makes one channel of images lays its kernels, weighted, over each other.
     """
 
-    def __init__(self, layer: Layer, n_outputs: int, shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, layer: Layer, n_outputs: int, shape: tuple[int, ...], *, mirrored: bool = False
+    ) -> None:
         super().__init__()
         self.target = shape
+        margins = [layer.margins(length) for length in shape]
+        self.before, self.after = (tuple(side) for side in zip(*margins, strict=True))
+        self.mirrored = mirrored
         self.by_windows = n_outputs == 1 and len(shape) == 2
-        crops = [layer.margins(length)[0] for length in shape]
         full = [(layer.output_length(length) - 1) * layer.stride + layer.kernel for length in shape]
         # The convolution crops as much at the end as at the beginning: where "same" crops one value
         # more there, forward() drops it; positions that "valid" never saw are added back.
-        lacking = [max(0, n - (f - 2 * a)) for n, f, a in zip(shape, full, crops, strict=True)]
+        lacking = [max(0, n - (f - 2 * a)) for n, f, a in zip(shape, full, self.before, strict=True)]
         self.convolution = _TRANSPOSED[len(shape)](
             layer.channels,
             n_outputs,
             layer.kernel,
             stride=layer.stride,
-            padding=tuple(crops),
+            padding=self.before,
             output_padding=tuple(lacking),
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (rows, channels, *smaller shape) to (rows, n_outputs, *shape)."""
+        convolution = self.convolution
+        weight, before = convolution.weight, self.before
+        if mirrored := self.training and self.mirrored:
+            weight, before = in_a_mirror(weight, len(before)), self.after
         if self.training and self.by_windows:
-            return self._overlaid(x)
-        y = self.convolution(x)
+            return self._overlaid(x, weight, before)
+        if mirrored:
+            lacking = [b - a for a, b in zip(self.before, self.after, strict=True)]
+            return _TRANSPOSE[len(before)](x, weight, convolution.bias, convolution.stride, before, lacking)
+        y = convolution(x)
         for axis, length in enumerate(self.target, start=2):
             if y.shape[axis] > length:
                 y = y.narrow(axis, 0, length)
         return y
 
-    def _overlaid(self, x: Tensor) -> Tensor:
-        weight, bias, stride = self.convolution.weight, self.convolution.bias, self.convolution.stride
+    def _overlaid(self, x: Tensor, weight: Tensor, before: tuple[int, ...]) -> Tensor:
+        bias, stride = self.convolution.bias, self.convolution.stride
         kernels = weight.flatten(1).T.expand(len(x), -1, -1)
-        before = self.convolution.padding
         sides = [(n - 1) * s + k for n, s, k in zip(x.shape[2:], stride, weight.shape[2:], strict=True)]
         y = F.fold(kernels @ x.flatten(2), tuple(sides), weight.shape[2:], stride=stride)
-        margins = [m for n, a, f in zip(self.target, before, sides, strict=True) for m in (n + a - f, -a)]
-        return F.pad(y, margins[::-1]) + bias.view(-1, 1, 1)
+        after = [n + a - f for n, a, f in zip(self.target, before, sides, strict=True)]
+        return _padded(y, [-a for a in before], after) + bias.view(-1, 1, 1)
+
+
+def _padded(x: Tensor, before: Sequence[int], after: Sequence[int]) -> Tensor:
+    """Return maps with zeros before and after each of their axes, or without as many values, where that is negative."""
+    pairs = [n for pair in zip(reversed(before), reversed(after), strict=True) for n in pair]
+    return F.pad(x, pairs) if any(pairs) else x
+
+
+def in_a_mirror(maps: Tensor, n_axes: int) -> Tensor:
+    """Return maps, or kernels, with their last axes reversed."""
+    return maps.flip(tuple(range(-n_axes, 0)))
+
+
+class Stack(nn.Sequential):
+    """Modules one after the other, of which those from the first to the last of a mirrored stretch see mirrored maps.
+
+    So it is while the stack is trained, and nothing else changes: kernels are mirrored too, and so is what comes out. It
+    saves copies: TensorFlow's "same" has the odd zero after a map, and the library pads both sides alike, so that each map
+    would be copied into a larger one, there and back. In a mirror the odd zero comes before, and where it is added after too
+    it makes no window more.
+
+    Parameters
+    ----------
+    modules : iterable of Module
+        The modules.
+    mirrored : (int, int), optional
+        Indices of the first and the last module of the stretch.
+    n_axes : int
+        Axes of a map.
+    """
+
+    def __init__(self, modules: Iterable[nn.Module], mirrored: tuple[int, int] | None, n_axes: int) -> None:
+        super().__init__(*modules)
+        self.mirrored = mirrored
+        self.n_axes = n_axes
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x through all modules."""
+        if not (self.training and self.mirrored):
+            return super().forward(x)
+        first, last = self.mirrored
+        for i, module in enumerate(self):
+            x = module(in_a_mirror(x, self.n_axes) if i == first else x)
+            x = in_a_mirror(x, self.n_axes) if i == last else x
+        return x
 
 
 class ConvolutionalNetwork(Network):
@@ -158,24 +228,44 @@ class ConvolutionalNetwork(Network):
         """Return the convolutions, flattened."""
         n_channels, *shape = event
         shapes = self.shapes(tuple(shape))
+        mirrored = self.mirrored(shapes)
         modules: list[nn.Module] = []
         for layer, (before, after) in zip(self.layers(shapes[0]), pairwise(shapes), strict=True):
-            modules += [Downward(layer, n_channels, before), *self.at(layer.channels, after)]
+            modules += [
+                Downward(layer, n_channels, before, mirrored=mirrored),
+                *self.at(layer.channels, after),
+            ]
             n_channels = layer.channels
-        return self.started(nn.Sequential(*modules, nn.Flatten())), n_channels * math.prod(shapes[-1])
+        stretch = (0, len(modules) - 1) if mirrored else None
+        stack = Stack([*modules, nn.Flatten()], stretch, len(shape))
+        return self.started(stack), n_channels * math.prod(shapes[-1])
 
     def decoder(self, n_inputs: int, event: tuple[int, ...], n_outputs: int) -> nn.Module:
         """Return a dense layer and the mirrored convolutions, linear at the end."""
         n_channels, *shape = event
         shapes = self.shapes(tuple(shape))
+        mirrored = self.mirrored(shapes)
         layers = self.layers(shapes[0])
         top = (layers[-1].channels, *shapes[-1])
         modules: list[nn.Module] = [nn.Linear(n_inputs, math.prod(top)), nn.Unflatten(1, top)]
+        first = len(modules)
         n_maps = [n_outputs * n_channels, *(layer.channels for layer in layers)]
         for depth in reversed(range(len(layers))):
             modules += self.at(layers[depth].channels, shapes[depth + 1])
-            modules.append(Upward(layers[depth], n_maps[depth], shapes[depth]))
-        return self.started(nn.Sequential(*modules, nn.Unflatten(1, (n_outputs, n_channels))))
+            modules.append(Upward(layers[depth], n_maps[depth], shapes[depth], mirrored=mirrored))
+        stretch = (first, len(modules) - 1) if mirrored else None
+        return self.started(Stack([*modules, nn.Unflatten(1, (n_outputs, n_channels))], stretch, len(shape)))
+
+    def mirrored(self, shapes: list[tuple[int, ...]]) -> bool:
+        """Return whether the stack is mirrored while it is trained: where that saves copies, and all in it allows it."""
+        met = [
+            (layer, length)
+            for layer, shape in zip(self.layers(shapes[0]), shapes, strict=False)
+            for length in shape
+        ]
+        odd = any(before != after for before, after in (layer.margins(length) for layer, length in met))
+        pointwise = type(self).at is ConvolutionalNetwork.at
+        return odd and pointwise and all(layer.mirrors(length) for layer, length in met)
 
     def started(self, module: nn.Module) -> nn.Module:
         """Return the module with He's uniform weights, biases at 0, and a last convolution a tenth as large.

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from diabolo.contracts import Model, Objective
+from diabolo.training.allocator import keep_pages
 from diabolo.training.batches import Batches, Bytes, Subset, steps_per_epoch, taken
 from diabolo.training.checkpoint import Checkpoints
 from diabolo.training.gradient import Autograd, Gradient
@@ -170,6 +171,7 @@ def train(
     learn = gradient if gradient is not None and processes.size == 1 else autograd
     model.train()
     objective.train()
+    keep_pages()
     try:
         for step, rows in run.batches:
             run.set_rate(step)
