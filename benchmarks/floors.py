@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
@@ -21,20 +25,48 @@ def medians(repeats: int = 9, **contenders: Callable[[], object]) -> dict[str, f
     """Return the median seconds of each contender; they take turns, after one turn that does not count.
 
     There are so many turns, or more until 20 seconds have passed: nine of a fast machine's are over before it is steady.
-    With one thread these are seconds of the processor, which other work on the machine takes less from.
+    With one thread these are seconds of the processor, which other work on the machine takes less from. A contender that returns
+    a number has taken so many seconds, elsewhere.
     """
-    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     began = time.perf_counter()
     for turn in count():
         if turn > repeats and time.perf_counter() - began > _LEAST_SECONDS:
             break
         for name, run in contenders.items():
-            start = clock()
-            run()
+            start = _clock()
+            said = run()
             if turn:
-                seconds[name].append(clock() - start)
+                seconds[name].append(said if isinstance(said, float) else _clock() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def _clock() -> float:
+    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
+
+
+@contextmanager
+def elsewhere(program: str, *given: Any) -> Iterator[Callable[[], float]]:
+    """Yield a contender in a process of its own, whose program reads its first argument as JSON and takes turns."""
+    command = [sys.executable, "-c", program, json.dumps(given)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+
+        def turn() -> float:
+            print(file=process.stdin, flush=True)
+            return float(process.stdout.readline())
+
+        yield turn
+        process.stdin.close()
+
+
+def take_turns(run: Callable[[], object]) -> None:
+    """Run once for each line that comes in, and print the seconds that it took."""
+    for _ in sys.stdin:
+        start = _clock()
+        run()
+        print(_clock() - start, flush=True)
 
 
 def floor_seconds(seconds: dict[str, float]) -> float:

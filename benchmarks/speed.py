@@ -1,6 +1,6 @@
 """Speed in ratios: ``python -m benchmarks.speed``.
 
-Contenders are run in turn, in the same process, and their medians compared, so that a busy machine slows them alike;
+Contenders are run in turn, and their medians compared, so that a busy machine slows them alike;
 imports and memory are measured in processes of their own. Each row is kept in ``benchmarks/measured/speed.jsonl``;
 ``--table`` prints them. A peer that is not installed is skipped, with a line. The rows of a whole fit read MNIST
 (set DIABOLO_DATA); the others make what they need.
@@ -22,8 +22,7 @@ import torch
 from benchmarks.floors import medians
 from benchmarks.ledger import Ledger, Row, Skipped
 from benchmarks.training import (
-    epoch_of_convolutions,
-    epoch_of_mlp,
+    epoch,
     in_a_process,
     memory,
     pythae_fit,
@@ -135,17 +134,15 @@ ROWS = [
     Row("default fit of VAE beside pythae", pythae_fit, ">= 4 times faster (stretch 7)", seeds=1),
     Row(
         "epoch, MLP 784-400-20, batch 128",
-        partial(epoch_of_mlp, 128),
+        partial(epoch, "MLP", 128),
         "<= 1.6 x floor (stretch 1.2)",
-        seeds=1,
     ),
-    Row("epoch, MLP 784-400-20, batch 256", partial(epoch_of_mlp, 256), "-", seeds=1),
+    Row("epoch, MLP 784-400-20, batch 256", partial(epoch, "MLP", 256), "-"),
     *(
         Row(
             f"epoch, {net}",
-            partial(epoch_of_convolutions, net),
-            "<= 1.3 x floor; >= 1.1 x plain PyTorch",
-            seeds=1,
+            partial(epoch, net, 128),
+            "<= 1.3 x floor (stretch 1.1); >= 1.1 x plain PyTorch (stretch 1.25)",
         )
         for net in ("DCEC", "4-layer convolutional VAE")
     ),

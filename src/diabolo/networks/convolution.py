@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -55,9 +54,7 @@ class Layer:
 class Downward(nn.Module):
     """A strided convolution of a map of known shape.
 
-    While it is trained, a convolution of one channel of images is a product of its windows with the kernels, which is
-    what it is by definition; the library's own takes several times as long there, most of it for the gradient. And a
-    mirrored one, while it is trained, maps mirrored maps to mirrored maps (:class:`Stack`).
+    While it is trained, a mirrored one maps mirrored maps to mirrored maps (:class:`Stack`).
     """
 
     def __init__(
@@ -67,34 +64,26 @@ class Downward(nn.Module):
         margins = [layer.margins(length) for length in shape]
         self.before, self.after = (tuple(side) for side in zip(*margins, strict=True))
         self.mirrored = mirrored
-        self.by_windows = n_inputs == 1 and len(shape) == 2
         self.convolution = _CONVOLUTIONS[len(shape)](
             n_inputs, layer.channels, layer.kernel, stride=layer.stride, padding=self.before
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (rows, n_inputs, *shape) to (rows, channels, *smaller shape)."""
-        convolution = self.convolution
-        weight, before, after = convolution.weight, self.before, self.after
-        if mirrored := self.training and self.mirrored:
-            weight, before, after = in_a_mirror(weight, len(after)), after, before
-        if self.training and self.by_windows:
-            return self._product(_padded(x, before, after).squeeze(1), weight)
-        if mirrored:
-            return _CONVOLVE[len(after)](x, weight, convolution.bias, convolution.stride, before)
-        return convolution(_padded(x, (0,) * len(after), [b - a for a, b in zip(before, after, strict=True)]))
-
-    def _product(self, x: Tensor, weight: Tensor) -> Tensor:
-        (height, width), (down, right) = self.convolution.kernel_size, self.convolution.stride
-        windows = x.unfold(1, height, down).unfold(2, width, right)
-        y = torch.addmm(self.convolution.bias, windows.reshape(-1, height * width), weight.flatten(1).T)
-        return y.unflatten(0, windows.shape[:3]).permute(0, 3, 1, 2)
+        convolution, n_axes = self.convolution, len(self.before)
+        if self.training and self.mirrored:
+            weight = in_a_mirror(convolution.weight, n_axes)
+            return _CONVOLVE[n_axes](x, weight, convolution.bias, convolution.stride, self.after)
+        odd = [b - a for a, b in zip(self.before, self.after, strict=True)]
+        return convolution(_padded(x, [0] * n_axes, odd))
 
 
 class Upward(nn.Module):
     """The transposed convolution that undoes the shape of a :class:`Downward`.
 
-    While it is trained, one that makes one channel of images lays its kernels, weighted, over each other.
+    While it is trained, one that makes one channel of images lays its kernels, weighted, over each other, which is what it
+    is by definition; the library's own takes several times as long there. And a mirrored one maps mirrored maps to mirrored
+    maps (:class:`Stack`).
     """
 
     def __init__(
@@ -105,7 +94,7 @@ class Upward(nn.Module):
         margins = [layer.margins(length) for length in shape]
         self.before, self.after = (tuple(side) for side in zip(*margins, strict=True))
         self.mirrored = mirrored
-        self.by_windows = n_outputs == 1 and len(shape) == 2
+        self.overlays = n_outputs == 1 and len(shape) == 2
         full = [(layer.output_length(length) - 1) * layer.stride + layer.kernel for length in shape]
         # The convolution crops as much at the end as at the beginning: where "same" crops one value
         # more there, forward() drops it; positions that "valid" never saw are added back.
@@ -125,7 +114,7 @@ class Upward(nn.Module):
         weight, before = convolution.weight, self.before
         if mirrored := self.training and self.mirrored:
             weight, before = in_a_mirror(weight, len(before)), self.after
-        if self.training and self.by_windows:
+        if self.training and self.overlays:
             return self._overlaid(x, weight, before)
         if mirrored:
             lacking = [b - a for a, b in zip(self.before, self.after, strict=True)]
@@ -166,15 +155,15 @@ class Stack(nn.Sequential):
 
     Parameters
     ----------
-    modules : iterable of Module
-        The modules.
+    *modules : Module
+        As of :class:`torch.nn.Sequential`.
     mirrored : (int, int), optional
         Indices of the first and the last module of the stretch.
     n_axes : int
         Axes of a map.
     """
 
-    def __init__(self, modules: Iterable[nn.Module], mirrored: tuple[int, int] | None, n_axes: int) -> None:
+    def __init__(self, *modules: Any, mirrored: tuple[int, int] | None = None, n_axes: int = 2) -> None:
         super().__init__(*modules)
         self.mirrored = mirrored
         self.n_axes = n_axes
@@ -237,7 +226,7 @@ class ConvolutionalNetwork(Network):
             ]
             n_channels = layer.channels
         stretch = (0, len(modules) - 1) if mirrored else None
-        stack = Stack([*modules, nn.Flatten()], stretch, len(shape))
+        stack = Stack(*modules, nn.Flatten(), mirrored=stretch, n_axes=len(shape))
         return self.started(stack), n_channels * math.prod(shapes[-1])
 
     def decoder(self, n_inputs: int, event: tuple[int, ...], n_outputs: int) -> nn.Module:
@@ -254,7 +243,9 @@ class ConvolutionalNetwork(Network):
             modules += self.at(layers[depth].channels, shapes[depth + 1])
             modules.append(Upward(layers[depth], n_maps[depth], shapes[depth], mirrored=mirrored))
         stretch = (first, len(modules) - 1) if mirrored else None
-        return self.started(Stack([*modules, nn.Unflatten(1, (n_outputs, n_channels))], stretch, len(shape)))
+        return self.started(
+            Stack(*modules, nn.Unflatten(1, (n_outputs, n_channels)), mirrored=stretch, n_axes=len(shape))
+        )
 
     def mirrored(self, shapes: list[tuple[int, ...]]) -> bool:
         """Return whether the stack is mirrored while it is trained: where that saves copies, and all in it allows it."""
