@@ -32,7 +32,7 @@ from diabolo.estimators.sources import is_small, large_source, source_of
 from diabolo.estimators.survey import in_rows
 from diabolo.measures import CompressionCurve, compression_curve
 from diabolo.models import LatentModel
-from diabolo.training import Bytes
+from diabolo.training import Bytes, keep_pages
 
 #: Values of rows that go through the model at once, most of all in a processor: what a few layers make of them
 #: should stay in its cache, and convolutions make several times as much; but rows enough for a matrix product.
@@ -202,8 +202,10 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     @torch.inference_mode()
     def _blockwise(self, function: Any, x: Tensor | Bytes) -> np.ndarray:
-        end, results = 0, np.empty(0)
-        for block in x.split(self._rows_in_block()):
+        end, results, most = 0, np.empty(0), self._rows_in_block()
+        if len(x) > most:
+            keep_pages()
+        for block in x.split(most):
             start, end = end, end + len(block)
             found = function(block.to(self._device())).cpu().numpy()
             if len(found) == len(x):

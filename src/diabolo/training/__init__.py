@@ -1,5 +1,6 @@
 """The loop that moves the weights, and what it keeps of its way."""
 
+from diabolo.training.allocator import keep_pages
 from diabolo.training.batches import Bytes, Subset, steps_per_epoch
 from diabolo.training.checkpoint import Checkpoints, CheckpointWarning
 from diabolo.training.gradient import Gradient
@@ -26,6 +27,7 @@ __all__ = [
     "Streamed",
     "Subset",
     "joined",
+    "keep_pages",
     "mean_terms",
     "progress_bar",
     "seeded",
