@@ -13,7 +13,8 @@ def keep_pages() -> None:
 
     The C library of GNU returns free memory to the system when there is more of it than twice the largest block that
     was freed, and larger blocks at once; what comes next asks for the same memory again, page after page. So a block of
-    32 MiB, of which no page is touched, is freed here (mallopt(3), M_MMAP_THRESHOLD). A process then keeps up to 64 MiB of what was free anyway. Nothing happens where memory comes
-    from elsewhere, or the environment sets these thresholds (``MALLOC_TRIM_THRESHOLD_``).
+    32 MiB, of which no page is touched, is freed here (mallopt(3), M_MMAP_THRESHOLD). A process then keeps up to 64 MiB of
+    what was free anyway. Nothing happens where memory comes from elsewhere, or the environment sets these thresholds
+    (``MALLOC_TRIM_THRESHOLD_``).
     """
     torch.empty(_BLOCK_BYTES, dtype=torch.uint8, device="cpu")
