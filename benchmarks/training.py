@@ -206,10 +206,10 @@ def _repeated(once: Callable[[], object], times: int) -> Callable[[], None]:
 def _plain(model: Any, x: torch.Tensor, batch: int) -> Callable[[], None]:
     """The same layers in a loop as it is usually written: TensorDataset, DataLoader, Adam."""
     encoder, decoder = nn.Sequential(model.encoder, model.posterior.head), model.decoder
-    for layer in _convolutions(model):
-        layer.mirrored = False
-        if isinstance(layer, Upward):
-            layer.overlays = False  # the library's own convolution
+    for layer in model.modules():
+        for way in ("mirrored", "overlays"):  # the library's own convolution
+            if hasattr(layer, way):
+                setattr(layer, way, False)
     vae = model.has_density
     optimiser = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=1e-3)
 

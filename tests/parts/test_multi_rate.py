@@ -10,7 +10,7 @@ from torch import nn
 from diabolo.contracts import Sizes, Statistics
 from diabolo.likelihoods import Gaussian
 from diabolo.models import LatentModel, MultiRate
-from diabolo.networks import MLP, Linear, ResNet, gates
+from diabolo.networks import DCEC, MLP, Conv1d, Conv2d, Linear, ResNet, gates
 from diabolo.objectives import ELBO, MultiRateELBO
 from diabolo.posteriors import DiagonalGaussian, FullGaussian
 from diabolo.priors import StandardNormal, VampPrior
@@ -54,6 +54,21 @@ def test_at_one_beta_it_is_the_ordinary_model_with_the_gates_in_its_weights(make
     torch.testing.assert_close(model.encode(x).mean, model.at(1.0).encode(x).mean, rtol=1e-11, atol=1e-11)
     z = torch.randn(5, 3, dtype=x.dtype)
     torch.testing.assert_close(model.decode(z).mean, model.at(1.0).decode(z).mean, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("network", [DCEC(), Conv2d((2, 3, 4)), Conv1d((2, 3))])
+def test_layers_that_go_another_way_in_training_do_so_between_gates_too(make, network):
+    """Maps with odd margins are mirrored there, and one channel overlaid; the model as it is used is the oracle."""
+    event = (2, 20) if isinstance(network, Conv1d) else (1, 28, 28)
+    x = torch.randn(3, *event, dtype=torch.float64)
+    model = make(x, network=network)
+    assert model.model.encoder[0].mirrored
+    noise = torch.randn(1, 3, 3, dtype=x.dtype)
+    log_beta = torch.zeros(3, dtype=x.dtype)
+    used = model.evaluate(x, {"log_beta": log_beta}, noise=noise)
+    trained = model.train().evaluate(x, {"log_beta": log_beta}, noise=noise)
+    torch.testing.assert_close(trained.log_weight, used.log_weight, rtol=1e-11, atol=1e-9)
+    torch.testing.assert_close(trained.rate, used.rate, rtol=1e-11, atol=1e-11)
 
 
 def test_rows_keep_their_own_beta(make):

@@ -168,6 +168,7 @@ class TestStackInTraining:
         encoder, _, decoder = modules_for(network, event, 3, n_outputs=2)
         assert network.mirrored(network.shapes(event[1:])) is mirrored
         for module, n_rows in ((encoder, event), (decoder, (3,))):
+            assert type(module) is nn.Sequential  # others run its layers too, one by one (GatedStack)
             module = module.double()
             x = torch.randn(2, *n_rows, dtype=torch.float64)
             inputs = (x.requires_grad_(), *module.parameters())

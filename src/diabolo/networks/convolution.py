@@ -54,16 +54,22 @@ class Layer:
 class Downward(nn.Module):
     """A strided convolution of a map of known shape.
 
-    While it is trained, a mirrored one maps mirrored maps to mirrored maps (:class:`Stack`).
+    While it is trained, a mirrored one maps mirrored maps to mirrored maps; the first of a stack turns them about itself.
     """
 
     def __init__(
-        self, layer: Layer, n_inputs: int, shape: tuple[int, ...], *, mirrored: bool = False
+        self,
+        layer: Layer,
+        n_inputs: int,
+        shape: tuple[int, ...],
+        *,
+        mirrored: bool = False,
+        is_first: bool = False,
     ) -> None:
         super().__init__()
         margins = [layer.margins(length) for length in shape]
         self.before, self.after = (tuple(side) for side in zip(*margins, strict=True))
-        self.mirrored = mirrored
+        self.mirrored, self.is_first = mirrored, is_first
         self.convolution = _CONVOLUTIONS[len(shape)](
             n_inputs, layer.channels, layer.kernel, stride=layer.stride, padding=self.before
         )
@@ -72,6 +78,7 @@ class Downward(nn.Module):
         """Map (rows, n_inputs, *shape) to (rows, channels, *smaller shape)."""
         convolution, n_axes = self.convolution, len(self.before)
         if self.training and self.mirrored:
+            x = in_a_mirror(x, n_axes) if self.is_first else x
             weight = in_a_mirror(convolution.weight, n_axes)
             return _CONVOLVE[n_axes](x, weight, convolution.bias, convolution.stride, self.after)
         odd = [b - a for a, b in zip(self.before, self.after, strict=True)]
@@ -83,17 +90,23 @@ class Upward(nn.Module):
 
     While it is trained, one that makes one channel of images lays its kernels, weighted, over each other, which is what it
     is by definition; the library's own takes several times as long there. And a mirrored one maps mirrored maps to mirrored
-    maps (:class:`Stack`).
+    maps; the last of a stack turns them about itself.
     """
 
     def __init__(
-        self, layer: Layer, n_outputs: int, shape: tuple[int, ...], *, mirrored: bool = False
+        self,
+        layer: Layer,
+        n_outputs: int,
+        shape: tuple[int, ...],
+        *,
+        mirrored: bool = False,
+        is_last: bool = False,
     ) -> None:
         super().__init__()
         self.target = shape
         margins = [layer.margins(length) for length in shape]
         self.before, self.after = (tuple(side) for side in zip(*margins, strict=True))
-        self.mirrored = mirrored
+        self.mirrored, self.is_last = mirrored, is_last
         self.overlays = n_outputs == 1 and len(shape) == 2
         full = [(layer.output_length(length) - 1) * layer.stride + layer.kernel for length in shape]
         # The convolution crops as much at the end as at the beginning: where "same" crops one value
@@ -110,20 +123,24 @@ class Upward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (rows, channels, *smaller shape) to (rows, n_outputs, *shape)."""
-        convolution = self.convolution
-        weight, before = convolution.weight, self.before
-        if mirrored := self.training and self.mirrored:
-            weight, before = in_a_mirror(weight, len(before)), self.after
+        if self.training and self.mirrored:
+            y = self._mirrored(x)
+            return in_a_mirror(y, len(self.target)) if self.is_last else y
         if self.training and self.overlays:
-            return self._overlaid(x, weight, before)
-        if mirrored:
-            lacking = [b - a for a, b in zip(self.before, self.after, strict=True)]
-            return _TRANSPOSE[len(before)](x, weight, convolution.bias, convolution.stride, before, lacking)
-        y = convolution(x)
+            return self._overlaid(x, self.convolution.weight, self.before)
+        y = self.convolution(x)
         for axis, length in enumerate(self.target, start=2):
             if y.shape[axis] > length:
                 y = y.narrow(axis, 0, length)
         return y
+
+    def _mirrored(self, x: Tensor) -> Tensor:
+        n_axes, convolution = len(self.target), self.convolution
+        weight = in_a_mirror(convolution.weight, n_axes)
+        if self.overlays:
+            return self._overlaid(x, weight, self.after)
+        odd = [b - a for a, b in zip(self.before, self.after, strict=True)]
+        return _TRANSPOSE[n_axes](x, weight, convolution.bias, convolution.stride, self.after, odd)
 
     def _overlaid(self, x: Tensor, weight: Tensor, before: tuple[int, ...]) -> Tensor:
         bias, stride = self.convolution.bias, self.convolution.stride
@@ -145,38 +162,29 @@ def in_a_mirror(maps: Tensor, n_axes: int) -> Tensor:
     return maps.flip(tuple(range(-n_axes, 0)))
 
 
-class Stack(nn.Sequential):
-    """Modules one after the other, of which those from the first to the last of a mirrored stretch see mirrored maps.
+class FromMaps(nn.Flatten):
+    """Features out of maps, which are turned about again if they are mirrored while they are trained."""
 
-    So it is while the stack is trained, and nothing else changes: kernels are mirrored too, and so is what comes out. It
-    saves copies: TensorFlow's "same" has the odd zero after a map, and the library pads both sides alike, so that each map
-    would be copied into a larger one, there and back. In a mirror the odd zero comes before, and where it is added after too
-    it makes no window more.
-
-    Parameters
-    ----------
-    *modules : Module
-        As of :class:`torch.nn.Sequential`.
-    mirrored : (int, int), optional
-        Indices of the first and the last module of the stretch.
-    n_axes : int
-        Axes of a map.
-    """
-
-    def __init__(self, *modules: Any, mirrored: tuple[int, int] | None = None, n_axes: int = 2) -> None:
-        super().__init__(*modules)
-        self.mirrored = mirrored
-        self.n_axes = n_axes
+    def __init__(self, n_axes: int, *, mirrored: bool) -> None:
+        super().__init__()
+        self.n_axes, self.mirrored = n_axes, mirrored
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x through all modules."""
-        if not (self.training and self.mirrored):
-            return super().forward(x)
-        first, last = self.mirrored
-        for i, module in enumerate(self):
-            x = module(in_a_mirror(x, self.n_axes) if i == first else x)
-            x = in_a_mirror(x, self.n_axes) if i == last else x
-        return x
+        """Map (rows, channels, *shape) to (rows, n_features)."""
+        return super().forward(in_a_mirror(x, self.n_axes) if self.training and self.mirrored else x)
+
+
+class ToMaps(nn.Unflatten):
+    """Maps out of features, mirrored if they are to be so while they are trained."""
+
+    def __init__(self, shape: tuple[int, ...], *, mirrored: bool) -> None:
+        super().__init__(1, shape)
+        self.n_axes, self.mirrored = len(shape) - 1, mirrored
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (rows, n_features) to (rows, channels, *shape)."""
+        y = super().forward(x)
+        return in_a_mirror(y, self.n_axes) if self.training and self.mirrored else y
 
 
 class ConvolutionalNetwork(Network):
@@ -220,14 +228,14 @@ class ConvolutionalNetwork(Network):
         mirrored = self.mirrored(shapes)
         modules: list[nn.Module] = []
         for layer, (before, after) in zip(self.layers(shapes[0]), pairwise(shapes), strict=True):
+            is_first = not modules
             modules += [
-                Downward(layer, n_channels, before, mirrored=mirrored),
+                Downward(layer, n_channels, before, mirrored=mirrored, is_first=is_first),
                 *self.at(layer.channels, after),
             ]
             n_channels = layer.channels
-        stretch = (0, len(modules) - 1) if mirrored else None
-        stack = Stack(*modules, nn.Flatten(), mirrored=stretch, n_axes=len(shape))
-        return self.started(stack), n_channels * math.prod(shapes[-1])
+        features = FromMaps(len(shape), mirrored=mirrored)
+        return self.started(nn.Sequential(*modules, features)), n_channels * math.prod(shapes[-1])
 
     def decoder(self, n_inputs: int, event: tuple[int, ...], n_outputs: int) -> nn.Module:
         """Return a dense layer and the mirrored convolutions, linear at the end."""
@@ -236,19 +244,22 @@ class ConvolutionalNetwork(Network):
         mirrored = self.mirrored(shapes)
         layers = self.layers(shapes[0])
         top = (layers[-1].channels, *shapes[-1])
-        modules: list[nn.Module] = [nn.Linear(n_inputs, math.prod(top)), nn.Unflatten(1, top)]
-        first = len(modules)
+        modules: list[nn.Module] = [nn.Linear(n_inputs, math.prod(top)), ToMaps(top, mirrored=mirrored)]
         n_maps = [n_outputs * n_channels, *(layer.channels for layer in layers)]
         for depth in reversed(range(len(layers))):
             modules += self.at(layers[depth].channels, shapes[depth + 1])
-            modules.append(Upward(layers[depth], n_maps[depth], shapes[depth], mirrored=mirrored))
-        stretch = (first, len(modules) - 1) if mirrored else None
-        return self.started(
-            Stack(*modules, nn.Unflatten(1, (n_outputs, n_channels)), mirrored=stretch, n_axes=len(shape))
-        )
+            modules.append(
+                Upward(layers[depth], n_maps[depth], shapes[depth], mirrored=mirrored, is_last=not depth)
+            )
+        return self.started(nn.Sequential(*modules, nn.Unflatten(1, (n_outputs, n_channels))))
 
     def mirrored(self, shapes: list[tuple[int, ...]]) -> bool:
-        """Return whether the stack is mirrored while it is trained: where that saves copies, and all in it allows it."""
+        """Return whether maps are mirrored while they are trained: where that saves copies, and all layers allow it.
+
+        TensorFlow's "same" has the odd zero after a map, and the library pads both sides alike, so that each map would be
+        copied into a larger one, there and back. In a mirror the odd zero comes before, and where it is added after too it
+        makes no window more. Kernels are mirrored with the maps, so nothing else changes.
+        """
         met = [
             (layer, length)
             for layer, shape in zip(self.layers(shapes[0]), shapes, strict=False)
