@@ -207,7 +207,7 @@ def _plain(model: Any, x: torch.Tensor, batch: int) -> Callable[[], None]:
     """The same layers in a loop as it is usually written: TensorDataset, DataLoader, Adam."""
     encoder, decoder = nn.Sequential(model.encoder, model.posterior.head), model.decoder
     for layer in model.modules():
-        for way in ("mirrored", "overlays"):  # the library's own convolution
+        for way in ("flipped", "overlays"):  # the library's own convolution
             if hasattr(layer, way):
                 setattr(layer, way, False)
     vae = model.has_density

@@ -58,11 +58,11 @@ def test_at_one_beta_it_is_the_ordinary_model_with_the_gates_in_its_weights(make
 
 @pytest.mark.parametrize("network", [DCEC(), Conv2d((2, 3, 4)), Conv1d((2, 3))])
 def test_layers_that_go_another_way_in_training_do_so_between_gates_too(make, network):
-    """Maps with odd margins are mirrored there, and one channel overlaid; the model as it is used is the oracle."""
+    """Maps with odd margins are flipped there, and one channel overlaid; the model as it is used is the oracle."""
     event = (2, 20) if isinstance(network, Conv1d) else (1, 28, 28)
     x = torch.randn(3, *event, dtype=torch.float64)
     model = make(x, network=network)
-    assert model.model.encoder[0].mirrored
+    assert model.model.encoder[0].flipped
     noise = torch.randn(1, 3, 3, dtype=x.dtype)
     log_beta = torch.zeros(3, dtype=x.dtype)
     used = model.evaluate(x, {"log_beta": log_beta}, noise=noise)

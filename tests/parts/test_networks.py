@@ -143,10 +143,10 @@ class TestOneChannelInTraining:
 
 
 class TestStackInTraining:
-    """A stack with odd margins works on mirrored maps while it is trained; what it does as it stands is the oracle."""
+    """A stack with odd margins works on flipped maps while it is trained; what it does as it stands is the oracle."""
 
     @pytest.mark.parametrize(
-        ("network", "event", "mirrored"),
+        ("network", "event", "flipped"),
         [
             (DCEC(), (1, 28, 28), True),
             (DCEC(), (3, 16, 16), True),
@@ -163,10 +163,10 @@ class TestStackInTraining:
             (ResNet((2, 3), n_blocks=1, kernel_size=4), (1, 9, 8), False),  # blocks have kernels of their own
         ],
     )
-    def test_value_and_gradients(self, network, event, mirrored):
+    def test_value_and_gradients(self, network, event, flipped):
         torch.manual_seed(0)
         encoder, _, decoder = modules_for(network, event, 3, n_outputs=2)
-        assert network.mirrored(network.shapes(event[1:])) is mirrored
+        assert network.flips(network.shapes(event[1:])) is flipped
         for module, n_rows in ((encoder, event), (decoder, (3,))):
             assert type(module) is nn.Sequential  # others run its layers too, one by one (GatedStack)
             module = module.double()

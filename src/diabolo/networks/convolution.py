@@ -41,8 +41,8 @@ class Layer:
         total = max((self.output_length(length) - 1) * self.stride + self.kernel - length, 0)
         return total // 2, total - total // 2
 
-    def mirrors(self, length: int) -> bool:
-        """Whether the windows, seen in a mirror, are those of as many zeros on both sides: of the larger margin.
+    def flips(self, length: int) -> bool:
+        """Whether windows on a flipped map are those of as many zeros on both sides: of the larger margin.
 
         The windows reach from end to end, and what the end has too much makes no window more.
         """
@@ -54,7 +54,7 @@ class Layer:
 class Downward(nn.Module):
     """A strided convolution of a map of known shape.
 
-    While it is trained, a mirrored one maps mirrored maps to mirrored maps; the first of a stack turns them about itself.
+    While it is trained, a flipped one maps flipped maps to flipped maps; the first of a stack flips them itself.
     """
 
     def __init__(
@@ -63,13 +63,13 @@ class Downward(nn.Module):
         n_inputs: int,
         shape: tuple[int, ...],
         *,
-        mirrored: bool = False,
+        flipped: bool = False,
         is_first: bool = False,
     ) -> None:
         super().__init__()
         margins = [layer.margins(length) for length in shape]
         self.before, self.after = (tuple(side) for side in zip(*margins, strict=True))
-        self.mirrored, self.is_first = mirrored, is_first
+        self.flipped, self.is_first = flipped, is_first
         self.convolution = _CONVOLUTIONS[len(shape)](
             n_inputs, layer.channels, layer.kernel, stride=layer.stride, padding=self.before
         )
@@ -77,9 +77,9 @@ class Downward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (rows, n_inputs, *shape) to (rows, channels, *smaller shape)."""
         convolution, n_axes = self.convolution, len(self.before)
-        if self.training and self.mirrored:
-            x = in_a_mirror(x, n_axes) if self.is_first else x
-            weight = in_a_mirror(convolution.weight, n_axes)
+        if self.training and self.flipped:
+            x = _flip(x, n_axes) if self.is_first else x
+            weight = _flip(convolution.weight, n_axes)
             return _CONVOLVE[n_axes](x, weight, convolution.bias, convolution.stride, self.after)
         odd = [b - a for a, b in zip(self.before, self.after, strict=True)]
         return convolution(_padded(x, [0] * n_axes, odd))
@@ -89,8 +89,8 @@ class Upward(nn.Module):
     """The transposed convolution that undoes the shape of a :class:`Downward`.
 
     While it is trained, one that makes one channel of images lays its kernels, weighted, over each other, which is what it
-    is by definition; the library's own takes several times as long there. And a mirrored one maps mirrored maps to mirrored
-    maps; the last of a stack turns them about itself.
+    is by definition; the library's own takes several times as long there. And a flipped one maps flipped maps to flipped maps;
+    the last of a stack flips them back itself.
     """
 
     def __init__(
@@ -99,14 +99,14 @@ class Upward(nn.Module):
         n_outputs: int,
         shape: tuple[int, ...],
         *,
-        mirrored: bool = False,
+        flipped: bool = False,
         is_last: bool = False,
     ) -> None:
         super().__init__()
         self.target = shape
         margins = [layer.margins(length) for length in shape]
         self.before, self.after = (tuple(side) for side in zip(*margins, strict=True))
-        self.mirrored, self.is_last = mirrored, is_last
+        self.flipped, self.is_last = flipped, is_last
         self.overlays = n_outputs == 1 and len(shape) == 2
         full = [(layer.output_length(length) - 1) * layer.stride + layer.kernel for length in shape]
         # The convolution crops as much at the end as at the beginning: where "same" crops one value
@@ -123,9 +123,9 @@ class Upward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (rows, channels, *smaller shape) to (rows, n_outputs, *shape)."""
-        if self.training and self.mirrored:
-            y = self._mirrored(x)
-            return in_a_mirror(y, len(self.target)) if self.is_last else y
+        if self.training and self.flipped:
+            y = self._flipped(x)
+            return _flip(y, len(self.target)) if self.is_last else y
         if self.training and self.overlays:
             return self._overlaid(x, self.convolution.weight, self.before)
         y = self.convolution(x)
@@ -134,9 +134,9 @@ class Upward(nn.Module):
                 y = y.narrow(axis, 0, length)
         return y
 
-    def _mirrored(self, x: Tensor) -> Tensor:
+    def _flipped(self, x: Tensor) -> Tensor:
         n_axes, convolution = len(self.target), self.convolution
-        weight = in_a_mirror(convolution.weight, n_axes)
+        weight = _flip(convolution.weight, n_axes)
         if self.overlays:
             return self._overlaid(x, weight, self.after)
         odd = [b - a for a, b in zip(self.before, self.after, strict=True)]
@@ -157,34 +157,34 @@ def _padded(x: Tensor, before: Sequence[int], after: Sequence[int]) -> Tensor:
     return F.pad(x, pairs) if any(pairs) else x
 
 
-def in_a_mirror(maps: Tensor, n_axes: int) -> Tensor:
+def _flip(maps: Tensor, n_axes: int) -> Tensor:
     """Return maps, or kernels, with their last axes reversed."""
     return maps.flip(tuple(range(-n_axes, 0)))
 
 
 class FromMaps(nn.Flatten):
-    """Features out of maps, which are turned about again if they are mirrored while they are trained."""
+    """Features out of maps, which are flipped back if they are flipped while they are trained."""
 
-    def __init__(self, n_axes: int, *, mirrored: bool) -> None:
+    def __init__(self, n_axes: int, *, flipped: bool) -> None:
         super().__init__()
-        self.n_axes, self.mirrored = n_axes, mirrored
+        self.n_axes, self.flipped = n_axes, flipped
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (rows, channels, *shape) to (rows, n_features)."""
-        return super().forward(in_a_mirror(x, self.n_axes) if self.training and self.mirrored else x)
+        return super().forward(_flip(x, self.n_axes) if self.training and self.flipped else x)
 
 
 class ToMaps(nn.Unflatten):
-    """Maps out of features, mirrored if they are to be so while they are trained."""
+    """Maps out of features, flipped if they are to be so while they are trained."""
 
-    def __init__(self, shape: tuple[int, ...], *, mirrored: bool) -> None:
+    def __init__(self, shape: tuple[int, ...], *, flipped: bool) -> None:
         super().__init__(1, shape)
-        self.n_axes, self.mirrored = len(shape) - 1, mirrored
+        self.n_axes, self.flipped = len(shape) - 1, flipped
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (rows, n_features) to (rows, channels, *shape)."""
         y = super().forward(x)
-        return in_a_mirror(y, self.n_axes) if self.training and self.mirrored else y
+        return _flip(y, self.n_axes) if self.training and self.flipped else y
 
 
 class ConvolutionalNetwork(Network):
@@ -225,40 +225,40 @@ class ConvolutionalNetwork(Network):
         """Return the convolutions, flattened."""
         n_channels, *shape = event
         shapes = self.shapes(tuple(shape))
-        mirrored = self.mirrored(shapes)
+        flipped = self.flips(shapes)
         modules: list[nn.Module] = []
         for layer, (before, after) in zip(self.layers(shapes[0]), pairwise(shapes), strict=True):
             is_first = not modules
             modules += [
-                Downward(layer, n_channels, before, mirrored=mirrored, is_first=is_first),
+                Downward(layer, n_channels, before, flipped=flipped, is_first=is_first),
                 *self.at(layer.channels, after),
             ]
             n_channels = layer.channels
-        features = FromMaps(len(shape), mirrored=mirrored)
+        features = FromMaps(len(shape), flipped=flipped)
         return self.started(nn.Sequential(*modules, features)), n_channels * math.prod(shapes[-1])
 
     def decoder(self, n_inputs: int, event: tuple[int, ...], n_outputs: int) -> nn.Module:
         """Return a dense layer and the mirrored convolutions, linear at the end."""
         n_channels, *shape = event
         shapes = self.shapes(tuple(shape))
-        mirrored = self.mirrored(shapes)
+        flipped = self.flips(shapes)
         layers = self.layers(shapes[0])
         top = (layers[-1].channels, *shapes[-1])
-        modules: list[nn.Module] = [nn.Linear(n_inputs, math.prod(top)), ToMaps(top, mirrored=mirrored)]
+        modules: list[nn.Module] = [nn.Linear(n_inputs, math.prod(top)), ToMaps(top, flipped=flipped)]
         n_maps = [n_outputs * n_channels, *(layer.channels for layer in layers)]
         for depth in reversed(range(len(layers))):
             modules += self.at(layers[depth].channels, shapes[depth + 1])
             modules.append(
-                Upward(layers[depth], n_maps[depth], shapes[depth], mirrored=mirrored, is_last=not depth)
+                Upward(layers[depth], n_maps[depth], shapes[depth], flipped=flipped, is_last=not depth)
             )
         return self.started(nn.Sequential(*modules, nn.Unflatten(1, (n_outputs, n_channels))))
 
-    def mirrored(self, shapes: list[tuple[int, ...]]) -> bool:
-        """Return whether maps are mirrored while they are trained: where that saves copies, and all layers allow it.
+    def flips(self, shapes: list[tuple[int, ...]]) -> bool:
+        """Return whether maps are flipped while they are trained: where that saves copies, and all layers allow it.
 
         TensorFlow's "same" has the odd zero after a map, and the library pads both sides alike, so that each map would be
-        copied into a larger one, there and back. In a mirror the odd zero comes before, and where it is added after too it
-        makes no window more. Kernels are mirrored with the maps, so nothing else changes.
+        copied into a larger one, there and back. On a flipped map the odd zero comes before, and where it is added after
+        too it makes no window more. Kernels are flipped with the maps, so nothing else changes.
         """
         met = [
             (layer, length)
@@ -267,7 +267,7 @@ class ConvolutionalNetwork(Network):
         ]
         odd = any(before != after for before, after in (layer.margins(length) for layer, length in met))
         pointwise = type(self).at is ConvolutionalNetwork.at
-        return odd and pointwise and all(layer.mirrors(length) for layer, length in met)
+        return odd and pointwise and all(layer.flips(length) for layer, length in met)
 
     def started(self, module: nn.Module) -> nn.Module:
         """Return the module with He's uniform weights, biases at 0, and a last convolution a tenth as large.
