@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 
 from diabolo.estimators.degree_linkage import degree_linkage, modularity
@@ -126,13 +127,48 @@ def linked(rows: np.ndarray, n_clusters: int, seed: int, moved: Moved | None = N
         graphs = [nearest_if_moved(rows[some], _NEIGHBOURS[-1], lambda block: seen(moved(some[block])))]
     judge = graphs[-1].edges(_JUDGE)
     candidates = (degree_linkage(graph, n_clusters, k) for graph in graphs for k in _NEIGHBOURS)
-    shares = max(candidates, key=lambda each: modularity(judge, each.argmax(1)))
+    if moved is None:
+        shares = max(candidates, key=lambda each: modularity(judge, each.argmax(1)))
+    else:
+        shares = agreed(list(candidates))
     if not len(others):
         return shares
     _, nearest = NearestNeighbors(n_neighbors=_NEAREST).fit(rows[some]).kneighbors(rows[others])
     found = np.empty((len(rows), n_clusters))
     found[some], found[others] = shares, shares[nearest].mean(1)
     return found
+
+
+def agreed(opinions: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the mean of several opinions on how far rows belong to clusters, numbered as in the one nearest to all.
+
+    What they do not agree on is left open: a row that is half in one cluster and half in another.
+
+    Parameters
+    ----------
+    opinions : sequence of arrays of shape (n_rows, n_clusters)
+        Their rows sum to 1; each numbers the clusters as it likes.
+
+    Examples
+    --------
+    >>> one = np.eye(3)[[0, 0, 1, 1, 2, 2]]
+    >>> another = np.eye(3)[[2, 2, 0, 0, 0, 1]]
+    >>> agreed([one, one, another]).round(2)[[0, 3, 4]]
+    array([[1.  , 0.  , 0.  ],
+           [0.  , 1.  , 0.  ],
+           [0.  , 0.33, 0.67]])
+    """
+    alike = [
+        sum(float(np.mean(one.argmax(1) == _as_in(one, other).argmax(1))) for other in opinions)
+        for one in opinions
+    ]
+    nearest = opinions[int(np.argmax(alike))]
+    return np.mean([_as_in(nearest, other) for other in opinions], axis=0)
+
+
+def _as_in(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the other opinion with the numbers that make it most like the one (Hungarian matching)."""
+    return other[:, linear_sum_assignment(-(one.T @ other))[1]]
 
 
 BY_NAME = {"k-means": by_k_means, "graph": by_graph}
