@@ -108,8 +108,8 @@ def linked(rows: np.ndarray, n_clusters: int, seed: int, moved: Moved | None = N
         Where chance begins; what ``moved`` draws is not of it.
     moved : callable, optional
         What may become of rows without making another kind of them: returns the rows of these indices, each moved
-        anew, shape (n, n_values). The graph is then of the distances of moved rows, between the first 50 principal
-        components alone.
+        anew, shape (n, n_values). The graphs are then of the distances of moved rows, between the first 50 principal
+        components alone, and what all three say is kept (:func:`agreed`).
     """
     from sklearn.decomposition import PCA  # half a second, which k-means need not pay
     from sklearn.neighbors import NearestNeighbors
