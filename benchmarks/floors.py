@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from diabolo.networks.convolution import Downward, Upward
+from diabolo.networks.convolution import MapLayer, Upward
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
 _LEAST_SECONDS = 20.0
@@ -58,7 +58,6 @@ def elsewhere(program: str, *given: Any) -> Iterator[Callable[[], float]]:
             return float(process.stdout.readline())
 
         yield turn
-        process.stdin.close()
 
 
 def take_turns(run: Callable[[], object]) -> None:
@@ -86,11 +85,7 @@ def floor_of(model: Any, x: Tensor) -> dict[str, Callable[[], object]]:
     model; the first one needs no gradient of its input. Convolutions have as many zeros on both sides, which is the fastest way:
     where the odd one stands in the model (TensorFlow's "same") there are as many windows.
     """
-    layers = {
-        name: layer
-        for name, layer in model.named_modules()
-        if isinstance(layer, nn.Linear | Downward | Upward)
-    }
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Linear | MapLayer)}
     met: dict[str, Tensor] = {}
     hooks = [
         layer.register_forward_pre_hook(lambda _, given, name=name: met.setdefault(name, given[0].detach()))
@@ -133,11 +128,11 @@ def _matrix_products(layer: nn.Linear, x: Tensor, *, to_input: bool) -> Callable
 
 
 def _convolutions(
-    layer: Downward | Upward, x: Tensor, layout: torch.memory_format, *, to_input: bool
+    layer: MapLayer, x: Tensor, layout: torch.memory_format, *, to_input: bool
 ) -> Callable[[], object]:
     weight = layer.convolution.weight.detach().clone(memory_format=layout)
     transposed = isinstance(layer, Upward)
-    odd = [b - a if transposed else 0 for a, b in zip(layer.before, layer.after, strict=True)]
+    odd = layer.odd if transposed else (0, 0)
     settings = (layer.convolution.stride, layer.after, (1, 1), transposed, odd, 1)
     out = torch.convolution(x, weight, None, *settings)
     gradient = torch.randn_like(out)  # in the layout of what it is the gradient of

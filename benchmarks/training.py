@@ -26,7 +26,7 @@ from diabolo.gradients import written_gradient
 from diabolo.likelihoods import Bernoulli, Gaussian
 from diabolo.models import LatentModel
 from diabolo.networks import DCEC, MLP, Conv2d
-from diabolo.networks.convolution import Downward, Upward
+from diabolo.networks.convolution import MapLayer, Upward
 from diabolo.objectives import ELBO, Reconstruction
 from diabolo.posteriors import Deterministic, DiagonalGaussian
 from diabolo.priors import StandardNormal
@@ -150,7 +150,7 @@ def epoch(net: str, batch: int, seed: int) -> dict:
     contenders["ours"] = training(model, written)
     if written is not None:
         contenders["autograd"] = training(deepcopy(model), None)
-    forms = [False, True] if any(layer.before != layer.after for layer in _convolutions(model)) else [False]
+    forms = [False, True] if any(any(layer.odd) for layer in _convolutions(model)) else [False]
     products = {name: _repeated(once, n_steps) for name, once in floor_of(model, x[:batch]).items()}
     with ExitStack() as processes:
         for even in forms:
@@ -233,17 +233,17 @@ def _plain(model: Any, x: torch.Tensor, batch: int) -> Callable[[], None]:
     return epoch
 
 
-def _convolutions(model: Any) -> list[Downward | Upward]:
-    return [layer for layer in model.modules() if isinstance(layer, Downward | Upward)]
+def _convolutions(model: Any) -> list[MapLayer]:
+    return [layer for layer in model.modules() if isinstance(layer, MapLayer)]
 
 
 def _made_even(model: Any) -> Any:
     """Return a network whose margins are even, as many PyTorch programs have them where TensorFlow's "same" is odd."""
     for layer in _convolutions(model):
-        odd = [b - a for a, b in zip(layer.before, layer.after, strict=True)]
-        layer.before = layer.convolution.padding = layer.after
-        if any(odd) and isinstance(layer, Upward):
-            layer.convolution.output_padding = tuple(odd)
+        if any(layer.odd):
+            if isinstance(layer, Upward):
+                layer.convolution.output_padding = layer.odd
+            layer.before = layer.convolution.padding = layer.after
     return model
 
 

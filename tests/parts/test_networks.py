@@ -25,6 +25,17 @@ def modules_for(network, event, n_components=3, n_outputs=1):
     return encoder, n_features, network.decoder(n_components, event, n_outputs)
 
 
+def check_training(module, x, tolerance):
+    """Compare values and gradients while a module is trained with those that it has otherwise."""
+    inputs = (x.requires_grad_(), *module.parameters())
+    expected = module.eval()(x)
+    weight = torch.randn_like(expected)
+    found = module.train()(x)
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+    gradients = [torch.autograd.grad(y, inputs, weight) for y in (found, expected)]
+    torch.testing.assert_close(*gradients, rtol=tolerance, atol=tolerance)
+
+
 @cache
 def one_channel(kernel, stride, padding, shape):
     return Upward(Layer(1, kernel, stride, padding), 1, shape).requires_grad_(False)
@@ -133,13 +144,7 @@ class TestOneChannelInTraining:
         layer = Layer(3, kernel, stride, padding)
         module = Upward(layer, 1, shape).double()
         x = torch.randn(2, 3, *(layer.output_length(n) for n in shape), dtype=torch.float64)
-        inputs = (x.requires_grad_(), *module.parameters())
-        expected = module.eval()(x)
-        weight = torch.randn_like(expected)
-        found = module.train()(x)
-        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
-        gradients = [torch.autograd.grad(y, inputs, weight) for y in (found, expected)]
-        torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-12)
+        check_training(module, x, 1e-12)
 
 
 class TestStackInTraining:
@@ -151,11 +156,7 @@ class TestStackInTraining:
             (DCEC(), (1, 28, 28), True),
             (DCEC(), (3, 16, 16), True),
             (DCEC(), (1, 18, 28), True),
-            (
-                DCEC(),
-                (2, 28, 13),
-                False,
-            ),  # no window of the third layer sees the last column of a map of 7 x 4
+            (DCEC(), (2, 28, 13), False),  # the third layer never sees the last column of 7 x 4
             (Conv2d((2, 3)), (1, 28, 28), False),  # even margins everywhere
             (Conv2d((2, 3, 4)), (1, 28, 28), True),
             (Conv2d((2, 3), kernel_size=1), (1, 8, 9), False),  # windows skip the last column
@@ -171,13 +172,7 @@ class TestStackInTraining:
             assert type(module) is nn.Sequential  # others run its layers too, one by one (GatedStack)
             module = module.double()
             x = torch.randn(2, *n_rows, dtype=torch.float64)
-            inputs = (x.requires_grad_(), *module.parameters())
-            expected = module.eval()(x)
-            weight = torch.randn_like(expected)
-            found = module.train()(x)
-            torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-11)
-            gradients = [torch.autograd.grad(y, inputs, weight) for y in (found, expected)]
-            torch.testing.assert_close(*gradients, rtol=1e-11, atol=1e-11)
+            check_training(module, x, 1e-11)
 
 
 class TestMirror:

@@ -125,9 +125,9 @@ def linked(rows: np.ndarray, n_clusters: int, seed: int, moved: Moved | None = N
         graphs = [nearest_rows(rows[some, :size], _NEIGHBOURS[-1]) for size in sizes]
     else:
         graphs = [nearest_if_moved(rows[some], _NEIGHBOURS[-1], lambda block: seen(moved(some[block])))]
-    judge = graphs[-1].edges(_JUDGE)
     candidates = (degree_linkage(graph, n_clusters, k) for graph in graphs for k in _NEIGHBOURS)
     if moved is None:
+        judge = graphs[-1].edges(_JUDGE)
         shares = max(candidates, key=lambda each: modularity(judge, each.argmax(1)))
     else:
         shares = agreed(list(candidates))
@@ -168,7 +168,7 @@ def agreed(opinions: Sequence[np.ndarray]) -> np.ndarray:
 
 def _as_in(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return the other opinion with the numbers that make it most like the one (Hungarian matching)."""
-    return other[:, linear_sum_assignment(-(one.T @ other))[1]]
+    return other[:, linear_sum_assignment(one.T @ other, maximize=True)[1]]
 
 
 BY_NAME = {"k-means": by_k_means, "graph": by_graph}

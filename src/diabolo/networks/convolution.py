@@ -51,10 +51,28 @@ class Layer:
         return reach == before + length + after and after - before < self.stride
 
 
-class Downward(nn.Module):
+class MapLayer(nn.Module):
+    """What a convolution and its transpose know of the larger map: the zeros before and after its axes.
+
+    A flipped one maps flipped maps to flipped maps while it is trained.
+    """
+
+    def __init__(self, layer: Layer, shape: tuple[int, ...], *, flipped: bool) -> None:
+        super().__init__()
+        margins = [layer.margins(length) for length in shape]
+        self.before, self.after = (tuple(side) for side in zip(*margins, strict=True))
+        self.flipped = flipped
+
+    @property
+    def odd(self) -> tuple[int, ...]:
+        """How many zeros more there are after each axis than before it."""
+        return tuple(b - a for a, b in zip(self.before, self.after, strict=True))
+
+
+class Downward(MapLayer):
     """A strided convolution of a map of known shape.
 
-    While it is trained, a flipped one maps flipped maps to flipped maps; the first of a stack flips them itself.
+    Where maps are flipped, the first of a stack flips them itself.
     """
 
     def __init__(
@@ -66,10 +84,8 @@ class Downward(nn.Module):
         flipped: bool = False,
         is_first: bool = False,
     ) -> None:
-        super().__init__()
-        margins = [layer.margins(length) for length in shape]
-        self.before, self.after = (tuple(side) for side in zip(*margins, strict=True))
-        self.flipped, self.is_first = flipped, is_first
+        super().__init__(layer, shape, flipped=flipped)
+        self.is_first = is_first
         self.convolution = _CONVOLUTIONS[len(shape)](
             n_inputs, layer.channels, layer.kernel, stride=layer.stride, padding=self.before
         )
@@ -81,16 +97,15 @@ class Downward(nn.Module):
             x = _flip(x, n_axes) if self.is_first else x
             weight = _flip(convolution.weight, n_axes)
             return _CONVOLVE[n_axes](x, weight, convolution.bias, convolution.stride, self.after)
-        odd = [b - a for a, b in zip(self.before, self.after, strict=True)]
-        return convolution(_padded(x, [0] * n_axes, odd))
+        return convolution(_padded(x, [0] * n_axes, self.odd))
 
 
-class Upward(nn.Module):
+class Upward(MapLayer):
     """The transposed convolution that undoes the shape of a :class:`Downward`.
 
     While it is trained, one that makes one channel of images lays its kernels, weighted, over each other, which is what it
-    is by definition; the library's own takes several times as long there. And a flipped one maps flipped maps to flipped maps;
-    the last of a stack flips them back itself.
+    is by definition; the library's own takes several times as long there. Where maps are flipped, the last of a stack flips
+    them back itself.
     """
 
     def __init__(
@@ -102,11 +117,8 @@ class Upward(nn.Module):
         flipped: bool = False,
         is_last: bool = False,
     ) -> None:
-        super().__init__()
-        self.target = shape
-        margins = [layer.margins(length) for length in shape]
-        self.before, self.after = (tuple(side) for side in zip(*margins, strict=True))
-        self.flipped, self.is_last = flipped, is_last
+        super().__init__(layer, shape, flipped=flipped)
+        self.target, self.is_last = shape, is_last
         self.overlays = n_outputs == 1 and len(shape) == 2
         full = [(layer.output_length(length) - 1) * layer.stride + layer.kernel for length in shape]
         # The convolution crops as much at the end as at the beginning: where "same" crops one value
@@ -139,8 +151,7 @@ class Upward(nn.Module):
         weight = _flip(convolution.weight, n_axes)
         if self.overlays:
             return self._overlaid(x, weight, self.after)
-        odd = [b - a for a, b in zip(self.before, self.after, strict=True)]
-        return _TRANSPOSE[n_axes](x, weight, convolution.bias, convolution.stride, self.after, odd)
+        return _TRANSPOSE[n_axes](x, weight, convolution.bias, convolution.stride, self.after, self.odd)
 
     def _overlaid(self, x: Tensor, weight: Tensor, before: tuple[int, ...]) -> Tensor:
         bias, stride = self.convolution.bias, self.convolution.stride
