@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_moons
 from sklearn.decomposition import PCA
@@ -10,6 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from diabolo.estimators import first_centres
 from diabolo.estimators.degree_linkage import degree_linkage, modularity
 from diabolo.estimators.first_centres import agreed, by_graph, by_k_means, linked
+from diabolo.estimators.nearest_images import nearest_images
 from diabolo.estimators.nearest_rows import nearest_rows
 from diabolo.measures import clustering_scores
 
@@ -77,39 +79,41 @@ def test_of_several_graphs_the_one_whose_clusters_have_the_largest_modularity_is
     assert clustering_scores(classes, kept.argmax(1)).accuracy > np.mean(accuracies) + 0.02
 
 
-def test_of_moved_rows_all_graphs_have_a_say(monkeypatch):
-    """Where they agree nothing is open; the mean is recorded, not computed anew."""
-    rows = load_digits().data[::6]
+def test_of_images_three_graphs_have_a_say(monkeypatch):
+    digits = load_digits().images[::6, None] / 16
+    images = torch.nn.functional.interpolate(torch.as_tensor(digits, dtype=torch.float32), size=16)
     found = []
 
     def seen(graph, n_clusters, n_neighbors):
-        found.append(degree_linkage(graph, n_clusters, n_neighbors))
-        return found[-1]
+        assert graph.distances.shape == (300, 20)
+        found.append((n_neighbors, degree_linkage(graph, n_clusters, n_neighbors)))
+        return found[-1][1]
 
     monkeypatch.setattr(first_centres, "degree_linkage", seen)
-    rng = np.random.default_rng(0)
-    kept = linked(rows, 10, seed=0, moved=lambda which: rows[which] + rng.normal(size=(len(which), 1)))
-    assert len(found) == 3
-    np.testing.assert_array_equal(kept, agreed(found))
+    kept = linked(images, 10, seed=0)
+    assert [k for k, _ in found] == [10, 15, 20]
+    np.testing.assert_array_equal(kept, agreed([shares for _, shares in found]))
     np.testing.assert_allclose(kept.sum(1), 1)
-    pairs = [adjusted_rand_score(kept.argmax(1), each.argmax(1)) for each in found]
-    assert min(pairs) > 0.7
+    graph = nearest_images(images, PCA(50, random_state=0).fit_transform(images.flatten(1).numpy()), 20)
+    np.testing.assert_array_equal(found[1][1], degree_linkage(graph, 10, 15))
+    np.testing.assert_array_equal(linked(images.numpy(), 10, seed=0), kept)
+
+
+def test_small_images_are_rows():
+    digits = load_digits().images[::6, None]
+    np.testing.assert_array_equal(linked(digits, 10, seed=0), linked(digits.reshape(300, -1), 10, seed=0))
 
 
 def test_opinions_are_numbered_alike_before_their_mean():
     """As the one that agrees with most rows of the others has it; by hand, with numbers of clusters drawn anew."""
     labels = np.repeat([0, 1, 2, 3], 10)
-    odd, odder = labels.copy(), labels.copy()
-    odd[:3], odder[:3], odder[10:16] = 1, 1, 2
-    plain = [np.eye(4)[each] for each in (labels, odd, odder)]
-    found = agreed(
-        [
-            each[:, order]
-            for each, order in zip(plain, ([2, 0, 3, 1], [1, 3, 0, 2], [3, 2, 1, 0]), strict=True)
-        ]
-    )
-    expected = np.mean(plain, axis=0)[:, [1, 3, 0, 2]]  # the second is between the others
-    np.testing.assert_allclose(found, expected)
+    odd, odder, lost = labels.copy(), labels.copy(), labels.copy()
+    odd[:2], odder[:2], odder[10:12], lost[:10] = 1, 1, 2, 2
+    plain = [np.eye(4)[each] for each in (labels, odd, odder, lost)]
+    orders = [2, 0, 3, 1], [1, 3, 0, 2], [3, 2, 1, 0], [0, 1, 2, 3]
+    found = agreed([each[:, order] for each, order in zip(plain, orders, strict=True)])
+    # the second is between the others; the last has two kinds in one cluster, and is left out
+    np.testing.assert_allclose(found, np.mean(plain[:3], axis=0)[:, [1, 3, 0, 2]])
 
 
 def test_a_subset_of_many_rows_is_enough(moons, monkeypatch):

@@ -14,10 +14,6 @@ from diabolo.contracts import Part
 class Corruption(Part, ABC):
     """A random map x -> x~ in units of X; the likelihood still explains the clean x."""
 
-    #: Whether x~ is another x of the same kind, seen otherwise, and not a damaged one: a clustering then compares rows
-    #: that it moves.
-    moves = False
-
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Return a corrupted copy of x, drawn with torch's generator; same shape."""

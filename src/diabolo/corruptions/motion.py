@@ -30,7 +30,6 @@ class Motion(Corruption):
     """
 
     n_event_dims = 3
-    moves = True
 
     def __init__(self, degrees: float = 10.0, *, shift: float = 0.1) -> None:
         super().__init__()

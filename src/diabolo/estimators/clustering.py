@@ -64,8 +64,9 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
     init : {"auto", "k-means", "graph"}
         Where the centres start. ``"k-means"``: 20 starts on the codes, as in the papers. ``"graph"``: rows merge
         along a graph of nearest rows (graph degree linkage, Zhang et al. 2012), and how far each belongs to the
-        clusters found there is multiplied into Q wherever a target P is made of it. With ``augmentation="motion"``,
-        rows are near that come near when one of them is moved. ``"auto"``: k-means for ``preset="paper"``, else the graph.
+        clusters found there is multiplied into Q wherever a target P is made of it. Images of 16 pixels and more
+        are near when each pixel of the one finds its like in the other at most two pixels away (Keysers et al. 2007).
+        ``"auto"``: k-means for ``preset="paper"``, else the graph.
     augmentation : str or Corruption, optional
         What becomes of the rows of every batch, in both stages; targets are made of rows as they are (Guo et
         al. 2018). ``"motion"`` turns images by up to 10 degrees and shifts them by up to 10 %.
@@ -356,28 +357,14 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         """Put the centres where the clusters start; where their rows are known too, the targets are made of both."""
         init = self._preset.init if self.init == "auto" else self.init
         codes = codes_of(self.model_, x)
-        rows = self.model_.model.scaled(x).flatten(1).cpu().numpy()
         with seeded(self.seed_ + 2):
             start = first_centres.BY_NAME[init](
-                codes.cpu().numpy(), self.n_clusters, self.seed_, rows, self._moved(x)
+                codes.cpu().numpy(), self.n_clusters, self.seed_, self.model_.model.scaled(x)
             )
         with torch.no_grad():
             self.model_.centres.copy_(torch.as_tensor(start.centres))
         if start.shares is not None:
             objective.inform(self.model_, torch.as_tensor(start.shares))
-
-    def _moved(self, x: Tensor) -> first_centres.Moved | None:
-        """Return what makes rows that the augmentation has moved, as the network reads them; None if it moves none."""
-        augmentation = self.model_.augmentation
-        if not getattr(augmentation, "moves", False):
-            return None
-
-        @torch.no_grad()
-        def moved(which: np.ndarray) -> np.ndarray:
-            rows = augmentation(x[torch.as_tensor(which, device=x.device)])
-            return self.model_.model.scaled(rows).flatten(1).cpu().numpy()
-
-        return moved
 
     def _judge(self, objective: Clustering, x: Tensor, outcome: Outcome) -> None:
         """Keep the label-free score of this training, and say what became of clusters without rows."""

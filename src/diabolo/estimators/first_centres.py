@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
+from torch import Tensor
 
 from diabolo.estimators.degree_linkage import degree_linkage, modularity
-from diabolo.estimators.nearest_rows import nearest_if_moved, nearest_rows
+from diabolo.estimators.nearest_images import SMALLEST_SIDE, nearest_images
+from diabolo.estimators.nearest_rows import nearest_rows
 
 _STARTS = 20
 _LEAST_ROWS = 10  # for each cluster
@@ -21,9 +25,8 @@ _JUDGE = 15
 #: Rows of a graph at most: finding the nearest takes time with their square.
 _MOST_ROWS = 100_000
 _NEAREST = 10
-
-#: Returns the rows of these indices, each moved anew, shape (n, n_values).
-Moved = Callable[[np.ndarray], np.ndarray]
+#: An opinion has no say if it agrees on a smaller share of the rows with the one nearest to all.
+_LEAST_AGREEMENT = 0.9
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,7 @@ class Start:
     shares: np.ndarray | None = None
 
 
-def by_k_means(
-    codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray, moved: Moved | None = None
-) -> Start:
+def by_k_means(codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray | Tensor) -> Start:
     """Return the centres of k-means with 20 starts, as deep clustering has them.
 
     Parameters
@@ -55,15 +56,13 @@ def by_k_means(
         Number of centres.
     seed : int
         Where chance begins.
-    rows, moved
+    rows
         Ignored.
     """
     return Start(KMeans(n_clusters, n_init=_STARTS, random_state=seed).fit(codes).cluster_centers_)
 
 
-def by_graph(
-    codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray, moved: Moved | None = None
-) -> Start:
+def by_graph(codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray | Tensor) -> Start:
     """Return the clusters along a graph of nearest rows (:func:`linked`), and the means of their codes.
 
     k-means takes over for fewer than 10 rows a cluster, and for one value.
@@ -72,10 +71,8 @@ def by_graph(
     ----------
     codes, n_clusters, seed
         As for :func:`by_k_means`.
-    rows : array of shape (n_rows, n_values)
+    rows : array or Tensor of shape (n_rows, ...)
         The rows, in units in which their distances compare.
-    moved : callable, optional
-        As for :func:`linked`.
 
     Examples
     --------
@@ -84,65 +81,67 @@ def by_graph(
     >>> start.centres.shape, start.shares.shape
     ((2, 1), (100, 2))
     """
-    if len(rows) < _LEAST_ROWS * n_clusters or rows.shape[1] < 2:
+    if len(rows) < _LEAST_ROWS * n_clusters or math.prod(rows.shape[1:]) < 2:
         return by_k_means(codes, n_clusters, seed, rows)
-    shares = linked(rows, n_clusters, seed, moved)
+    shares = linked(rows, n_clusters, seed)
     return Start(shares.T @ codes / shares.sum(0)[:, None], shares)
 
 
-def linked(rows: np.ndarray, n_clusters: int, seed: int, moved: Moved | None = None) -> np.ndarray:
+def linked(rows: np.ndarray | Tensor, n_clusters: int, seed: int) -> np.ndarray:
     """Return how far rows belong to the clusters along a graph, shape (n_rows, n_clusters).
 
     Rows of one kind lie on a curved sheet, which k-means cuts where it is wide; along the graph of nearest rows it
     hangs together. Graph degree linkage merges the rows along graphs with 10, 15 and 20 edges from each, between the
-    first 30 and the first 50 principal components, and the clusters with the largest modularity are kept. Of more than
-    100,000 rows a seeded subset is merged, and the others belong where their 10 nearest rows of it do.
+    first 30 and the first 50 principal components, and the clusters with the largest modularity are kept. Images of 16
+    pixels and more are near that explain each other (:func:`nearest_images`), and what the three graphs agree on is
+    kept (:func:`agreed`). Of more than 100,000 rows a seeded subset is merged, and the others belong where their 10
+    nearest rows of it do.
 
     Parameters
     ----------
-    rows : array of shape (n_rows, n_values)
-        Rows.
+    rows : array or Tensor of shape (n_rows, ...)
+        Rows; images of shape (channels, height, width), on the device that is to compare them.
     n_clusters : int
         Number of clusters.
     seed : int
-        Where chance begins; what ``moved`` draws is not of it.
-    moved : callable, optional
-        What may become of rows without making another kind of them: returns the rows of these indices, each moved
-        anew, shape (n, n_values). The graphs are then of the distances of moved rows, between the first 50 principal
-        components alone, and what all three say is kept (:func:`agreed`).
+        Where chance begins.
     """
     from sklearn.decomposition import PCA  # half a second, which k-means need not pay
     from sklearn.neighbors import NearestNeighbors
 
-    seen: Callable[[np.ndarray], np.ndarray] = np.asarray
-    if rows.shape[1] > _DIMENSIONS[0]:
-        components = PCA(min(_DIMENSIONS[-1], *rows.shape), random_state=seed)
-        rows, seen = components.fit_transform(rows), components.transform
-    order = np.random.default_rng(seed).permutation(len(rows))
+    images = torch.as_tensor(rows) if rows.ndim == 4 and min(rows.shape[2:]) >= SMALLEST_SIDE else None
+    flat = torch.as_tensor(rows).flatten(1).numpy(force=True)
+    if flat.shape[1] > _DIMENSIONS[0]:
+        flat = PCA(min(_DIMENSIONS[-1], *flat.shape), random_state=seed).fit_transform(flat)
+    order = np.random.default_rng(seed).permutation(len(flat))
     some, others = np.sort(order[:_MOST_ROWS]), order[_MOST_ROWS:]
-    if moved is None:
-        sizes = sorted({min(most, rows.shape[1]) for most in _DIMENSIONS})
-        graphs = [nearest_rows(rows[some, :size], _NEIGHBOURS[-1]) for size in sizes]
+    if images is None:
+        shares = _best(flat[some], n_clusters)
     else:
-        graphs = [nearest_if_moved(rows[some], _NEIGHBOURS[-1], lambda block: seen(moved(some[block])))]
-    candidates = (degree_linkage(graph, n_clusters, k) for graph in graphs for k in _NEIGHBOURS)
-    if moved is None:
-        judge = graphs[-1].edges(_JUDGE)
-        shares = max(candidates, key=lambda each: modularity(judge, each.argmax(1)))
-    else:
-        shares = agreed(list(candidates))
+        graph = nearest_images(images[torch.as_tensor(some)], flat[some], _NEIGHBOURS[-1])
+        shares = agreed([degree_linkage(graph, n_clusters, k) for k in _NEIGHBOURS])
     if not len(others):
         return shares
-    _, nearest = NearestNeighbors(n_neighbors=_NEAREST).fit(rows[some]).kneighbors(rows[others])
-    found = np.empty((len(rows), n_clusters))
+    _, nearest = NearestNeighbors(n_neighbors=_NEAREST).fit(flat[some]).kneighbors(flat[others])
+    found = np.empty((len(flat), n_clusters))
     found[some], found[others] = shares, shares[nearest].mean(1)
     return found
+
+
+def _best(rows: np.ndarray, n_clusters: int) -> np.ndarray:
+    """Return the clusters with the largest modularity of those along several graphs."""
+    sizes = sorted({min(most, rows.shape[1]) for most in _DIMENSIONS})
+    graphs = [nearest_rows(rows[:, :size], _NEIGHBOURS[-1]) for size in sizes]
+    judge = graphs[-1].edges(_JUDGE)
+    candidates = (degree_linkage(graph, n_clusters, k) for graph in graphs for k in _NEIGHBOURS)
+    return max(candidates, key=lambda each: modularity(judge, each.argmax(1)))
 
 
 def agreed(opinions: Sequence[np.ndarray]) -> np.ndarray:
     """Return the mean of several opinions on how far rows belong to clusters, numbered as in the one nearest to all.
 
-    What they do not agree on is left open: a row that is half in one cluster and half in another.
+    What they do not agree on is left open: a row that is half in one cluster and half in another. One that has another
+    cluster than the nearest to all for more than a tenth of the rows is left out.
 
     Parameters
     ----------
@@ -151,19 +150,26 @@ def agreed(opinions: Sequence[np.ndarray]) -> np.ndarray:
 
     Examples
     --------
-    >>> one = np.eye(3)[[0, 0, 1, 1, 2, 2]]
-    >>> another = np.eye(3)[[2, 2, 0, 0, 0, 1]]
-    >>> agreed([one, one, another]).round(2)[[0, 3, 4]]
-    array([[1.  , 0.  , 0.  ],
-           [0.  , 1.  , 0.  ],
-           [0.  , 0.33, 0.67]])
+    >>> one = np.eye(2)[[0] * 10 + [1] * 10]
+    >>> another = np.eye(2)[[1] * 11 + [0] * 9]
+    >>> agreed([one, one, another]).round(2)[9:12]
+    array([[1.  , 0.  ],
+           [0.33, 0.67],
+           [0.  , 1.  ]])
     """
-    alike = [
-        sum(float(np.mean(one.argmax(1) == _as_in(one, other).argmax(1))) for other in opinions)
-        for one in opinions
+    alike = np.array([[_agreement(one, _as_in(one, other)) for other in opinions] for one in opinions])
+    nearest = int(alike.sum(1).argmax())
+    heard = [
+        _as_in(opinions[nearest], other)
+        for other, share in zip(opinions, alike[nearest], strict=True)
+        if share >= _LEAST_AGREEMENT
     ]
-    nearest = opinions[int(np.argmax(alike))]
-    return np.mean([_as_in(nearest, other) for other in opinions], axis=0)
+    return np.mean(heard, axis=0)
+
+
+def _agreement(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the share of the rows for which both have the same cluster."""
+    return float(np.mean(one.argmax(1) == other.argmax(1)))
 
 
 def _as_in(one: np.ndarray, other: np.ndarray) -> np.ndarray:

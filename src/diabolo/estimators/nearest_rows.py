@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import csc_array
 from scipy.sparse.csgraph import connected_components
-
-#: Of a row that is moved, the nearest as it is are looked at anew, in so many places.
-_CANDIDATES = 150
-_MOVES = 128
-_BLOCK_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -68,49 +62,3 @@ def nearest_rows(rows: np.ndarray, n_neighbors: int) -> NearestRows:
 
     search = NearestNeighbors(n_neighbors=min(n_neighbors, len(rows) - 1)).fit(rows)
     return NearestRows(rows, *search.kneighbors())
-
-
-def nearest_if_moved(rows: np.ndarray, n_neighbors: int, moved: Callable[[slice], np.ndarray]) -> NearestRows:
-    """Return the graph of rows by how near they come to each other when one of the two is moved.
-
-    Two images of one thing are far apart where one is turned or shifted a little. So each row is moved 128 times at
-    random, and its distance from another is the least of all these, in either direction. Only rows that are among the
-    150 nearest as they are come into question. (Simard, LeCun & Denker 1993, Efficient pattern recognition using a new
-    transformation distance, *NeurIPS*, have the least distance of planes along the moves.)
-
-    Parameters
-    ----------
-    rows, n_neighbors
-        As for :func:`nearest_rows`.
-    moved : callable
-        Returns the rows of a slice, each moved anew, shape (n, n_values).
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> rows = np.stack([[0.0, 5.0, 9.0], [0.0, 0.0, 1.5]], axis=1)
-    >>> graph = nearest_if_moved(rows, 1, lambda block: rows[block] + [[rng.uniform(-1, 1), 0]])
-    >>> graph.heads[:, 0], graph.distances[:, 0].round(1)
-    (array([1, 2, 1]), array([4. , 3.4, 3.4]))
-    """
-    near = nearest_rows(rows, max(n_neighbors, _CANDIDATES))
-    squares = near.distances**2
-    for start in range(0, len(rows), _BLOCK_ROWS):
-        block = slice(start, start + _BLOCK_ROWS)
-        copies = np.stack([moved(block) for _ in range(_MOVES)], axis=1)
-        others = rows[near.heads[block]]
-        products = copies @ others.transpose(0, 2, 1)
-        lengths = np.square(copies).sum(-1)[:, :, None] + np.square(others).sum(-1)[:, None]
-        squares[block] = np.minimum(squares[block], np.maximum(lengths - 2 * products, 0).min(1))
-    # sparse arrays know a largest of two, where what is missing is 0
-    most = squares.max() + 1
-    starts = np.arange(len(rows) + 1) * squares.shape[1]
-    nearness = csr_array(((most - squares).ravel(), near.heads.ravel(), starts), (len(rows),) * 2)
-    nearness = nearness.maximum(nearness.T).tocsr()
-    n_edges = min(n_neighbors, len(rows) - 1)
-    heads = np.empty((len(rows), n_edges), dtype=near.heads.dtype)
-    distances = np.empty(heads.shape)
-    for i, (start, end) in enumerate(zip(nearness.indptr[:-1], nearness.indptr[1:], strict=True)):
-        order = start + np.argsort(-nearness.data[start:end], kind="stable")[:n_edges]
-        heads[i], distances[i] = nearness.indices[order], np.sqrt(np.maximum(most - nearness.data[order], 0))
-    return NearestRows(rows, distances, heads)
