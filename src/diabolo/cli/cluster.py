@@ -166,7 +166,9 @@ def _write(estimator: Any, folder: Path, rows: Rows) -> None:
 
     from .arrays import write_array
 
-    probabilities = estimator.predict_proba(rows.train)
+    probabilities = getattr(estimator, "label_distributions_", None)
+    if probabilities is None:  # what the codes say is all that is known
+        probabilities = estimator.predict_proba(rows.train)
     write_array(folder / LABELS, estimator.labels_, name="labels")
     write_array(folder / PROBABILITIES, probabilities, name="probabilities")
     table = np.column_stack([estimator.labels_, probabilities])

@@ -60,7 +60,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
     preset : {"fast", "paper"}
         Length and rate of the training. ``"paper"``: 200 epochs, then at most 20,000 steps, Adam at a constant
         rate. ``"fast"``: 30 epochs (1,200 steps or more), then at most 30 (2,100 or more), each with a warm-up and a
-        cosine; with an augmentation 4,000 steps or more, then at most 20 passes (5,500 or more).
+        cosine; with an augmentation 10 (1,200 or more), then at most 20 (5,500 or more).
     init : {"auto", "k-means", "graph"}
         Where the centres start. ``"k-means"``: 20 starts on the codes, as in the papers. ``"graph"``: rows merge
         along a graph of nearest rows (graph degree linkage, Zhang et al. 2012), and how far each belongs to the
@@ -111,7 +111,11 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
     Attributes
     ----------
     labels_ : array of shape (n_rows,)
-        Cluster of each row of the fit.
+        Cluster of each row of the fit, the largest of its shares.
+    label_distributions_ : array of shape (n_rows, n_clusters)
+        How far each row of the fit belongs to each cluster; rows sum to 1. Where clusters start along a graph, Q times
+        what the graph says of the row: ``predict`` and ``predict_proba`` know codes alone, and may put a few of these
+        rows elsewhere.
     cluster_centers_ : array of shape (n_clusters, n_components)
         Centres, in the space of codes; ``inverse_transform`` shows them in X's.
     restarts_ : list of Restart
@@ -138,6 +142,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
     _streams = False  # k-means and the targets look at all rows
     model_: Clustered
     labels_: np.ndarray
+    label_distributions_: np.ndarray
     restarts_: list[Restart]
 
     def __init__(
@@ -302,8 +307,11 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
             outcome.retries = [*before.retries, *(before.n_steps + step for step in outcome.retries)]
             self._note(outcome)
         self._after_fit(x)
-        self._judge(objective, x, outcome)
-        self.labels_ = self.predict(X)
+        with torch.no_grad():
+            log_q = self.model_.log_assignment(codes_of(self.model_, x))
+        self.label_distributions_ = objective.assigned(log_q).numpy(force=True)
+        self.labels_ = self.label_distributions_.argmax(1)
+        self._judge(objective, x, log_q, outcome)
         self._tell(outcome)
         return self
 
@@ -366,14 +374,12 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         if start.shares is not None:
             objective.inform(self.model_, torch.as_tensor(start.shares))
 
-    def _judge(self, objective: Clustering, x: Tensor, outcome: Outcome) -> None:
+    def _judge(self, objective: Clustering, x: Tensor, log_q: Tensor, outcome: Outcome) -> None:
         """Keep the label-free score of this training, and say what became of clusters without rows."""
-        with torch.no_grad():
-            q = self.model_.log_assignment(codes_of(self.model_, x)).exp()
-        terms = mean_terms(self.model_, objective, x, {"target": target_of(q)})
+        terms = mean_terms(self.model_, objective, x, {"target": target_of(log_q.exp())})
         n_steps = outcome.n_steps if hasattr(objective, "target") else 0
         seed = int(self.random_state) if isinstance(self.random_state, numbers.Integral) else self.seed_
-        n_empty = self.n_clusters - len(torch.unique(q.argmax(1)))
+        n_empty = self.n_clusters - len(np.unique(self.labels_))
         restart = Restart(
             seed, -terms["loss"], terms["divergence"], n_steps, outcome.stopped, n_empty=n_empty
         )
@@ -392,7 +398,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
             )
 
     def _build(self, array: np.ndarray | Surveyed, valid: np.ndarray | None = None) -> None:
-        for name in ("labels_", "restarts_"):
+        for name in ("labels_", "label_distributions_", "restarts_"):
             self.__dict__.pop(name, None)
         if len(array) < self.n_clusters:
             raise ValueError(
@@ -491,10 +497,11 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         return {**super()._fitted_state(), "restarts_": [asdict(restart) for restart in self.restarts_]}
 
     def _tensors(self) -> dict[str, Tensor]:
-        return {**super()._tensors(), "labels": torch.as_tensor(self.labels_)}
+        return {**super()._tensors(), "label_distributions": torch.as_tensor(self.label_distributions_)}
 
     def _restore(self, saved: Saved) -> None:
         restarts = saved.state.pop("restarts_")
         super()._restore(saved)
         self.restarts_ = [Restart(**each) for each in restarts]
-        self.labels_ = saved.tensors["labels"].numpy()
+        self.label_distributions_ = saved.tensors["label_distributions"].numpy()
+        self.labels_ = self.label_distributions_.argmax(1)

@@ -120,9 +120,18 @@ class Clustering(Objective):
         labels = log_q.argmax(1)
         self.changed.fill_((labels != self.labels).double().mean())
         self.labels.copy_(labels)
-        q = log_q.exp() if self.evidence is None else (log_q + self.evidence.log()).softmax(1)
-        self.target.copy_(target_of(q))
+        self.target.copy_(target_of(self.assigned(log_q)))
         return bool(self.changed < self.tolerance)
+
+    def assigned(self, log_q: Tensor) -> Tensor:
+        """Return how far all rows belong to the clusters, by their codes and by what else is known of them.
+
+        Parameters
+        ----------
+        log_q : Tensor of shape (n_rows, n_clusters)
+            What the codes say, ln Q.
+        """
+        return log_q.exp() if self.evidence is None else (log_q + self.evidence.log()).softmax(1)
 
     @torch.no_grad()
     def reseed(self, model: Any, codes: Tensor) -> None:
