@@ -59,8 +59,8 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         Dimension d of the codes.
     preset : {"fast", "paper"}
         Length and rate of the training. ``"paper"``: 200 epochs, then at most 20,000 steps, Adam at a constant
-        rate. ``"fast"``: 30 epochs (1,200 steps or more), then at most 30 (2,100 or more), each with a warm-up and a
-        cosine; with an augmentation 10 (1,200 or more), then at most 20 (5,500 or more).
+        rate. ``"fast"``: 10 epochs (1,200 steps or more), then at most 20 (2,100 steps or more, with an augmentation
+        5,500), each with a warm-up and a cosine.
     init : {"auto", "k-means", "graph"}
         Where the centres start. ``"k-means"``: 20 starts on the codes, as in the papers. ``"graph"``: rows merge
         along a graph of nearest rows (graph degree linkage, Zhang et al. 2012), and how far each belongs to the

@@ -81,10 +81,10 @@ class Preset:
 PRESETS = {
     #: Guo et al. 2017 and the authors' settings.
     "paper": Preset(Length(200, 0), Length(0, 20_000), True, (0.9, 0.999), "k-means"),
-    "fast": Preset(Length(30, 1200), Length(30, 2100), False, (0.9, 0.99), "graph"),
+    "fast": Preset(Length(10, 1200), Length(20, 2100), False, (0.9, 0.99), "graph"),
 }
 #: With an augmentation there is more to learn from each row, once it is known where the row belongs.
 PRESETS_IF_AUGMENTED = {
     **PRESETS,
-    "fast": replace(PRESETS["fast"], alone=Length(10, 1200), clustered=Length(20, 5500)),
+    "fast": replace(PRESETS["fast"], clustered=Length(20, 5500)),
 }
