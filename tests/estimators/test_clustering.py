@@ -94,7 +94,7 @@ class TestFinds:
             Clustering, "inform", lambda self, *args: told.append((self, args[1])) or inform(self, *args)
         )
         found = small(init="graph", augmentation=augmentation, max_iter=50).fit(TABLE)
-        *_, rows = linked[0]
+        *_, rows, _ = linked[0]
         scale = np.sqrt(np.mean(np.var(TABLE, axis=0)))  # rows as the network reads them
         np.testing.assert_allclose(rows, (TABLE - TABLE.mean(0)) / scale, rtol=1e-4, atol=1e-5)
         assert adjusted_rand_score(GROUPS, told[0][1].argmax(1)) > 0.9
@@ -121,7 +121,7 @@ class TestFinds:
     def test_images_are_linked_as_images(self, linked):
         X = np.random.default_rng(0).random((60, 16, 20)).astype(np.float32) * 9 - 4
         small(2, init="graph", network="auto", max_epochs=1, max_iter=2).fit(X)
-        *_, rows = linked[0]
+        *_, rows, _ = linked[0]
         assert rows.shape == (60, 1, 16, 20)
         np.testing.assert_allclose(rows[:, 0], (X - X.min()) / (X.max() - X.min()), atol=1e-6)
 

@@ -65,7 +65,9 @@ def test_both_directions_of_candidates_are_averaged(monkeypatch):
     monkeypatch.setattr(module, "_CANDIDATES", 6)
     x = images(20, 1, 16, 16)
     rows = x.flatten(1).numpy()
-    graph = nearest_images(x, rows, 5)
+    told = []
+    graph = nearest_images(x, rows, 5, lambda *done: told.append(done))
+    assert told == [(i + 1, 20, {}) for i in range(20)]
     apart = np.linalg.norm(rows[:, None] - rows, axis=-1)
     np.fill_diagonal(apart, np.inf)
     costs = np.stack([distortions(image, x) for image in x]).astype(float)

@@ -365,9 +365,10 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         """Put the centres where the clusters start; where their rows are known too, the targets are made of both."""
         init = self._preset.init if self.init == "auto" else self.init
         codes = codes_of(self.model_, x)
-        with seeded(self.seed_ + 2):
+        rows = self.model_.model.scaled(x)
+        with seeded(self.seed_ + 2), progress_bar(f"{type(self).__name__}: {init}", self.verbose) as progress:
             start = first_centres.BY_NAME[init](
-                codes.cpu().numpy(), self.n_clusters, self.seed_, self.model_.model.scaled(x)
+                codes.cpu().numpy(), self.n_clusters, self.seed_, rows, progress
             )
         with torch.no_grad():
             self.model_.centres.copy_(torch.as_tensor(start.centres))

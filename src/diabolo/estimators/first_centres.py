@@ -15,6 +15,7 @@ from torch import Tensor
 from diabolo.estimators.degree_linkage import degree_linkage, modularity
 from diabolo.estimators.nearest_images import SMALLEST_SIDE, nearest_images
 from diabolo.estimators.nearest_rows import nearest_rows
+from diabolo.training.progress import Update
 
 _STARTS = 20
 _LEAST_ROWS = 10  # for each cluster
@@ -45,7 +46,9 @@ class Start:
     shares: np.ndarray | None = None
 
 
-def by_k_means(codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray | Tensor) -> Start:
+def by_k_means(
+    codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray | Tensor, progress: Update | None = None
+) -> Start:
     """Return the centres of k-means with 20 starts, as deep clustering has them.
 
     Parameters
@@ -56,13 +59,15 @@ def by_k_means(codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray |
         Number of centres.
     seed : int
         Where chance begins.
-    rows
+    rows, progress
         Ignored.
     """
     return Start(KMeans(n_clusters, n_init=_STARTS, random_state=seed).fit(codes).cluster_centers_)
 
 
-def by_graph(codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray | Tensor) -> Start:
+def by_graph(
+    codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray | Tensor, progress: Update | None = None
+) -> Start:
     """Return the clusters along a graph of nearest rows (:func:`linked`), and the means of their codes.
 
     k-means takes over for fewer than 10 rows a cluster, and for one value.
@@ -73,6 +78,8 @@ def by_graph(codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray | T
         As for :func:`by_k_means`.
     rows : array or Tensor of shape (n_rows, ...)
         The rows, in units in which their distances compare.
+    progress : callable, optional
+        As for :func:`linked`.
 
     Examples
     --------
@@ -83,11 +90,13 @@ def by_graph(codes: np.ndarray, n_clusters: int, seed: int, rows: np.ndarray | T
     """
     if len(rows) < _LEAST_ROWS * n_clusters or math.prod(rows.shape[1:]) < 2:
         return by_k_means(codes, n_clusters, seed, rows)
-    shares = linked(rows, n_clusters, seed)
+    shares = linked(rows, n_clusters, seed, progress)
     return Start(shares.T @ codes / shares.sum(0)[:, None], shares)
 
 
-def linked(rows: np.ndarray | Tensor, n_clusters: int, seed: int) -> np.ndarray:
+def linked(
+    rows: np.ndarray | Tensor, n_clusters: int, seed: int, progress: Update | None = None
+) -> np.ndarray:
     """Return how far rows belong to the clusters along a graph, shape (n_rows, n_clusters).
 
     Rows of one kind lie on a curved sheet, which k-means cuts where it is wide; along the graph of nearest rows it
@@ -105,6 +114,8 @@ def linked(rows: np.ndarray | Tensor, n_clusters: int, seed: int) -> np.ndarray:
         Number of clusters.
     seed : int
         Where chance begins.
+    progress : callable, optional
+        As for :func:`nearest_images`; 70,000 images take minutes.
     """
     from sklearn.decomposition import PCA  # half a second, which k-means need not pay
     from sklearn.neighbors import NearestNeighbors
@@ -118,7 +129,7 @@ def linked(rows: np.ndarray | Tensor, n_clusters: int, seed: int) -> np.ndarray:
     if images is None:
         shares = _best(flat[some], n_clusters)
     else:
-        graph = nearest_images(images[torch.as_tensor(some)], flat[some], _NEIGHBOURS[-1])
+        graph = nearest_images(images[torch.as_tensor(some)], flat[some], _NEIGHBOURS[-1], progress)
         shares = agreed([degree_linkage(graph, n_clusters, k) for k in _NEIGHBOURS])
     if not len(others):
         return shares

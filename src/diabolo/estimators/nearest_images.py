@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from diabolo.estimators.nearest_rows import NearestRows, nearest_rows
+from diabolo.training.progress import Update
 
 #: Rows whose distances are computed: from each to its nearest by the pixels as they are.
 _CANDIDATES = 150
@@ -21,7 +22,9 @@ _REACH, _CONTEXT = 2, 1
 SMALLEST_SIDE, _LARGEST_SIDE = 16, 32
 
 
-def nearest_images(images: Tensor, rows: np.ndarray, n_neighbors: int) -> NearestRows:
+def nearest_images(
+    images: Tensor, rows: np.ndarray, n_neighbors: int, progress: Update | None = None
+) -> NearestRows:
     """Return the graph of images by how well each explains the other (:func:`distortions`).
 
     Between two images stands the mean of both directions, or the one that is known: only the 150 nearest of each by
@@ -36,6 +39,8 @@ def nearest_images(images: Tensor, rows: np.ndarray, n_neighbors: int) -> Neares
         The same as rows, by which candidates are found.
     n_neighbors : int
         Edges from each image; at most to all others.
+    progress : callable, optional
+        Gets the images done, their number and nothing else, an empty mapping.
     """
     images = _shrunk(images)
     near = nearest_rows(rows, max(n_neighbors, _CANDIDATES))
@@ -43,6 +48,8 @@ def nearest_images(images: Tensor, rows: np.ndarray, n_neighbors: int) -> Neares
     for i, heads in enumerate(near.heads):
         others = images[torch.as_tensor(heads, device=images.device)]
         squares[i] = distortions(images[i], others).numpy(force=True)
+        if progress is not None:
+            progress(i + 1, len(rows), {})
     return NearestRows(rows, *_nearest_of_both_ways(squares, near.heads, min(n_neighbors, len(rows) - 1)))
 
 

@@ -38,6 +38,6 @@ def progress_bar(title: str, verbose: int) -> Iterator[Update | None]:
                 return
             drawn = time.monotonic()
             text = "  ".join(f"{name} {value:.4g}" for name, value in terms.items() if name != "loss")
-            bar.update(task, completed=step, total=n_steps, terms=f"{text} nats")
+            bar.update(task, completed=step, total=n_steps, terms=f"{text} nats" if text else "")
 
         yield update
