@@ -23,6 +23,7 @@ from diabolo import (
     MultiRateVAE,
 )
 from diabolo.corruptions import Gaussian
+from diabolo.estimators import first_centres
 from diabolo.networks import MLP, Conv2d
 from diabolo.objectives import AdversarialTotalCorrelation, TotalCorrelation
 from diabolo.schedules import Controlled
@@ -171,6 +172,23 @@ def test_each_stage_and_restart_of_a_clustering_goes_on(step, n_init, tmp_path):
     match = "another run: random_state is 0" if n_init == 1 else "random_state must be a whole number"
     with pytest.raises(ValueError, match=match):
         make(1 if n_init == 1 else None).fit(X, checkpoint_dir=tmp_path)
+
+
+@pytest.mark.parametrize(("step", "starts"), [(13, 1), (38, 0)])
+def test_a_graph_that_the_checkpoint_knows_is_not_made_again(step, starts, tmp_path, monkeypatch):
+    rows = np.concatenate([X[:70], X[70:] + 2])
+
+    def make():
+        return DeepClustering(2, init="graph", **{**SMALL, "max_iter": 20, "tol": 0.0})
+
+    whole = make().fit(rows)
+    broken_off(make(), tmp_path, step, X=rows)
+    linked, calls = first_centres.BY_NAME["graph"], []
+    monkeypatch.setitem(first_centres.BY_NAME, "graph", lambda *args: calls.append(args) or linked(*args))
+    again = make().fit(rows, checkpoint_dir=tmp_path)
+    assert len(calls) == starts
+    assert_same(again, whole)
+    np.testing.assert_array_equal(again.label_distributions_, whole.label_distributions_)
 
 
 def test_a_search_for_the_dimension_goes_on(tmp_path):

@@ -303,9 +303,15 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
             with checkpoints_in(second, every) as checkpoints, self._unfitted_on_error():
                 if checkpoints is not None:
                     checkpoints.claim(run)
+                if (
+                    checkpoints is None or checkpoints.run is None
+                ):  # else they have it, and a graph takes minutes
+                    self._start(objective, x, self._preset.init if self.init == "auto" else self.init)
                 outcome = self._second_stage(objective, x, checkpoints)
             outcome.retries = [*before.retries, *(before.n_steps + step for step in outcome.retries)]
             self._note(outcome)
+        else:
+            self._start(objective, x, "k-means")  # who breaks a fit off waits for no graph
         self._after_fit(x)
         with torch.no_grad():
             log_q = self.model_.log_assignment(codes_of(self.model_, x))
@@ -318,7 +324,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
     def _first_stage(
         self, array: np.ndarray, checkpoints: Checkpoints | None
     ) -> tuple[Tensor, Clustering, Outcome]:
-        """Train the auto-encoder alone and find centres among its codes."""
+        """Train the auto-encoder alone."""
         x = self._tensor(array, self._dtype)
         objective = Clustering(
             self.gamma * math.prod(self.layout_.event) / 2,
@@ -329,7 +335,6 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         objective.check(self.model_)
         with seeded(self.seed_ + 1):
             outcome = self._stage(Reconstruction(), x, self._plan(len(x)), "auto-encoder", checkpoints)
-        self._start(objective, x)
         return x, objective, outcome
 
     def _second_stage(self, objective: Clustering, x: Tensor, checkpoints: Checkpoints | None) -> Outcome:
@@ -361,9 +366,8 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         self.best_step_ = steps_before + outcome.best_step
         return outcome
 
-    def _start(self, objective: Clustering, x: Tensor) -> None:
+    def _start(self, objective: Clustering, x: Tensor, init: str) -> None:
         """Put the centres where the clusters start; where their rows are known too, the targets are made of both."""
-        init = self._preset.init if self.init == "auto" else self.init
         codes = codes_of(self.model_, x)
         rows = self.model_.model.scaled(x)
         with seeded(self.seed_ + 2), progress_bar(f"{type(self).__name__}: {init}", self.verbose) as progress:

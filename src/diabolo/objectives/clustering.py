@@ -107,6 +107,13 @@ class Clustering(Objective):
         self.begin(model, len(shares))
         self.evidence = shares.to(self.target).clamp_min(_LEAST_SHARE)
 
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Make room for what a checkpoint knows of the rows."""
+        kept = state.get(f"{prefix}evidence")
+        if kept is not None and self.evidence is None:
+            self.evidence = torch.empty_like(kept)
+        super()._load_from_state_dict(state, prefix, *args)
+
     def survey(self, model: Any, x: Tensor, context: dict[str, Tensor], step: int) -> bool:
         """Refresh the target when it is time; return whether the clusters have settled."""
         context["target"] = self.target
