@@ -70,6 +70,9 @@ def test_both_directions_of_candidates_are_averaged(monkeypatch):
     assert told == [(i + 1, 20, {}) for i in range(20)]
     apart = np.linalg.norm(rows[:, None] - rows, axis=-1)
     np.fill_diagonal(apart, np.inf)
+    edges = np.ones((16, 16), dtype=bool)
+    edges[1:-1, 1:-1] = False
+    x = x - torch.as_tensor(np.sort(x.numpy()[:, 0, edges])[:, 29, None, None, None])
     costs = np.stack([distortions(image, x) for image in x]).astype(float)
     known = np.zeros((20, 20), dtype=bool)
     np.put_along_axis(known, apart.argsort(1)[:, :6], True, axis=1)
@@ -94,6 +97,18 @@ def test_equal_images_are_at_no_distance():
     graph = nearest_images(x, x.flatten(1).numpy(), 2)
     np.testing.assert_allclose(graph.distances, 0, atol=1e-6)
     np.testing.assert_array_equal(graph.heads // 3, np.repeat(np.arange(4), 3)[:, None].repeat(2, 1))
+
+
+def test_the_ground_does_not_matter():
+    x = images(30, 2, 16, 16)
+    x[..., 0], x[..., -1], x[..., 0, :], x[..., -1, :] = 0, 0, 0, 0
+    rows = x.flatten(1).numpy()
+    graph = nearest_images(x, rows, 4)
+    grounds = torch.arange(60.0).reshape(30, 2, 1, 1) / 60
+    for other in (1 - x, x + grounds):
+        found = nearest_images(other, rows, 4)
+        np.testing.assert_array_equal(found.heads, graph.heads)
+        np.testing.assert_allclose(found.distances, graph.distances, rtol=1e-4)
 
 
 @pytest.mark.parametrize(("shape", "blocks"), [((1, 64, 64), 2), ((2, 48, 96), 2), ((1, 200, 99), 4)])

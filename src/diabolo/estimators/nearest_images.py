@@ -29,7 +29,8 @@ def nearest_images(
 
     Between two images stands the mean of both directions, or the one that is known: only the 150 nearest of each by
     the pixels as they are come into question. Images of more than 32 pixels along their shorter side are shrunk to
-    between 16 and 32.
+    between 16 and 32. Of each channel the median along the border is 0, as it is around images: black on white is white
+    on black.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def nearest_images(
     progress : callable, optional
         Gets the images done, their number and nothing else, an empty mapping.
     """
-    images = _shrunk(images)
+    images = _on_one_ground(_shrunk(images))
     near = nearest_rows(rows, max(n_neighbors, _CANDIDATES))
     squares = np.empty(near.heads.shape)
     for i, heads in enumerate(near.heads):
@@ -131,3 +132,9 @@ def _shrunk(images: Tensor) -> Tensor:
     height, width = images.shape[-2:]
     block = math.ceil(min(height, width) / _LARGEST_SIDE)
     return images if block == 1 else F.adaptive_avg_pool2d(images, (height // block, width // block))
+
+
+def _on_one_ground(images: Tensor) -> Tensor:
+    """Return images less the median of their border."""
+    sides = images[..., 0, :], images[..., -1, :], images[..., 1:-1, 0], images[..., 1:-1, -1]
+    return images - torch.cat(sides, -1).median(-1).values[..., None, None]
