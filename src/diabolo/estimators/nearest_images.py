@@ -16,8 +16,8 @@ from diabolo.training.progress import Update
 
 #: Rows whose distances are computed: from each to its nearest by the pixels as they are.
 _CANDIDATES = 150
-#: Pixels, in either direction along either axis: Keysers et al. 2007 have the same two.
-_REACH, _CONTEXT = 2, 1
+#: Pixels, in either direction along either axis.
+_REACH = 2
 #: In smaller images a pixel's neighbourhood is most of the picture, larger ones are shrunk.
 SMALLEST_SIDE, _LARGEST_SIDE = 16, 32
 
@@ -60,8 +60,7 @@ def distortions(image: Tensor, others: Tensor) -> Tensor:
 
     Each pixel is compared with all that are at most two away from it, and keeps the least of these 25 differences: the
     square of the slopes (Sobel), summed over the 3 x 3 pixels around both, and over channels (Keysers et al. 2007,
-    Deformation models for image recognition, *IEEE TPAMI* 29(8), section 4.4: the image distortion model with local
-    context). Outside images values are 0.
+    Deformation models for image recognition, *IEEE TPAMI* 29(8): the image distortion model, with local context). Outside images values are 0.
 
     Parameters
     ----------
