@@ -60,7 +60,8 @@ def distortions(image: Tensor, others: Tensor) -> Tensor:
 
     Each pixel is compared with all that are at most two away from it, and keeps the least of these 25 differences: the
     square of the slopes (Sobel), summed over the 3 x 3 pixels around both, and over channels (Keysers et al. 2007,
-    Deformation models for image recognition, *IEEE TPAMI* 29(8): the image distortion model, with local context). Outside images values are 0.
+    Deformation models for image recognition, *IEEE TPAMI* 29(8): the image distortion model, with local context).
+    Outside images values are 0.
 
     Parameters
     ----------
