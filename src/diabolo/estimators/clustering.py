@@ -303,9 +303,8 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
             with checkpoints_in(second, every) as checkpoints, self._unfitted_on_error():
                 if checkpoints is not None:
                     checkpoints.claim(run)
-                if (
-                    checkpoints is None or checkpoints.run is None
-                ):  # else they have it, and a graph takes minutes
+                going_on = checkpoints is not None and checkpoints.run is not None
+                if not going_on:  # a checkpoint knows the start, and a graph of images takes minutes
                     self._start(objective, x, self._preset.init if self.init == "auto" else self.init)
                 outcome = self._second_stage(objective, x, checkpoints)
             outcome.retries = [*before.retries, *(before.n_steps + step for step in outcome.retries)]

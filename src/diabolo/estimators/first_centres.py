@@ -120,17 +120,17 @@ def linked(
     from sklearn.decomposition import PCA  # half a second, which k-means need not pay
     from sklearn.neighbors import NearestNeighbors
 
-    images = torch.as_tensor(rows) if rows.ndim == 4 and min(rows.shape[2:]) >= SMALLEST_SIDE else None
-    flat = torch.as_tensor(rows).flatten(1).numpy(force=True)
+    whole = torch.as_tensor(rows)
+    flat = whole.flatten(1).numpy(force=True)
     if flat.shape[1] > _DIMENSIONS[0]:
         flat = PCA(min(_DIMENSIONS[-1], *flat.shape), random_state=seed).fit_transform(flat)
     order = np.random.default_rng(seed).permutation(len(flat))
     some, others = np.sort(order[:_MOST_ROWS]), order[_MOST_ROWS:]
-    if images is None:
-        shares = _best(flat[some], n_clusters)
-    else:
-        graph = nearest_images(images[torch.as_tensor(some)], flat[some], _NEIGHBOURS[-1], progress)
+    if whole.ndim == 4 and min(whole.shape[2:]) >= SMALLEST_SIDE:
+        graph = nearest_images(whole[torch.as_tensor(some)], flat[some], _NEIGHBOURS[-1], progress)
         shares = agreed([degree_linkage(graph, n_clusters, k) for k in _NEIGHBOURS])
+    else:
+        shares = _best(flat[some], n_clusters)
     if not len(others):
         return shares
     _, nearest = NearestNeighbors(n_neighbors=_NEAREST).fit(flat[some]).kneighbors(flat[others])
