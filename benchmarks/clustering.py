@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.ledger import FOLDER, Ledger, Row
 from diabolo import DeepClustering, load
 from diabolo.data import named
-from diabolo.estimators.first_centres import linked
+from diabolo.graphs import graph_clusters
 from diabolo.measures import clustering_scores
 
 _NEIGHBOURS = 10
@@ -121,13 +121,13 @@ def ward_on_a_graph(which: str, seed: int) -> dict[str, Any]:
 
 def graph_degree_linkage(which: str, seed: int) -> dict[str, Any]:
     """Graph degree linkage of the pixels, from which DeepClustering starts for tables and small images."""
-    return scored(which, lambda X: linked(X, n_clusters(which), seed).argmax(1))
+    return scored(which, lambda X: graph_clusters(X, n_clusters(which), seed).argmax(1))
 
 
 def graph_of_images(which: str, seed: int) -> dict[str, Any]:
     """The same where pixels may look for their like a little way off, from which it starts for other images."""
-    images = rows_of(which)[0][:, None]
-    return scored(which, lambda _: linked(images, n_clusters(which), seed).argmax(1))
+    images = rows_of(which)[0]
+    return scored(which, lambda _: graph_clusters(images, n_clusters(which), seed).argmax(1))
 
 
 def deep(which: str, name: str, seed: int, **settings: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ objectives:    contracts distributions networks
 gradients:     contracts likelihoods posteriors priors models objectives
 schedules:     contracts
 storage:
+graphs:
 training:      contracts distributions storage
 data:          contracts
 measures:      contracts distributions

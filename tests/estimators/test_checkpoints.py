@@ -183,8 +183,8 @@ def test_a_graph_that_the_checkpoint_knows_is_not_made_again(step, starts, tmp_p
 
     whole = make().fit(rows)
     broken_off(make(), tmp_path, step, X=rows)
-    linked, calls = first_centres.BY_NAME["graph"], []
-    monkeypatch.setitem(first_centres.BY_NAME, "graph", lambda *args: calls.append(args) or linked(*args))
+    linked, calls = first_centres.graph_clusters, []
+    monkeypatch.setattr(first_centres, "graph_clusters", lambda *args: calls.append(args) or linked(*args))
     again = make().fit(rows, checkpoint_dir=tmp_path)
     assert len(calls) == starts
     assert_same(again, whole)

@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from functools import partial
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from diabolo import AutoEncoder, DeepClustering, DivergenceWarning, load
 from diabolo.contracts import Sizes
 from diabolo.corruptions import Masking, Motion
-from diabolo.estimators.first_centres import BY_NAME
+from diabolo.estimators import first_centres
 from diabolo.estimators.presets import PRESETS, PRESETS_IF_AUGMENTED
 from diabolo.estimators.restarts import Restart, compared
 from diabolo.likelihoods import Gaussian
@@ -39,10 +38,11 @@ SMALL = {
 
 @pytest.fixture
 def linked(monkeypatch):
-    """What is handed to the start from the graph, call by call."""
-    calls = []
-    start = BY_NAME["graph"]
-    monkeypatch.setitem(BY_NAME, "graph", lambda *args: calls.append(args) or start(*args))
+    """What is handed to the graph, call by call."""
+    calls, graph_clusters = [], first_centres.graph_clusters
+    monkeypatch.setattr(
+        first_centres, "graph_clusters", lambda *args: calls.append(args) or graph_clusters(*args)
+    )
     return calls
 
 
@@ -72,16 +72,13 @@ class TestFinds:
         plain = KMeans(10, n_init=20, random_state=0).fit_predict(X.reshape(500, -1))
         assert normalized_mutual_info_score(y, found.labels_) > normalized_mutual_info_score(y, plain)
 
-    def test_where_the_centres_start(self, monkeypatch):
-        """On the map where the training is short, with k-means where it is the paper's, or as it is said."""
-        used = []
-        for name, function in list(BY_NAME.items()):
-            seen = partial(lambda name, function, *args: used.append(name) or function(*args), name, function)
-            monkeypatch.setitem(BY_NAME, name, seen)
-        settings = {"max_epochs": 10, "max_iter": 5}
+    def test_where_the_centres_start(self, linked):
+        """Along the graph where the training is short, with k-means where it is the paper's, or as it is said."""
+        used, settings = [], {"max_epochs": 10, "max_iter": 5}
         for preset, init in [("fast", "auto"), ("paper", "auto"), ("fast", "k-means"), ("paper", "graph")]:
             found = small(preset=preset, init=init, **settings).fit(TABLE)
-        assert used == ["graph", "k-means", "k-means", "graph"]
+            used.append(len(linked))
+        assert used == [1, 1, 1, 2]
         assert adjusted_rand_score(GROUPS, found.labels_) > 0.9
         with pytest.raises(ValueError, match="init must be one of .*got 'umap'"):
             small(init="umap").fit(TABLE)
@@ -94,7 +91,7 @@ class TestFinds:
             Clustering, "inform", lambda self, *args: told.append((self, args[1])) or inform(self, *args)
         )
         found = small(init="graph", augmentation=augmentation, max_iter=50).fit(TABLE)
-        *_, rows, _ = linked[0]
+        rows, *_ = linked[0]
         scale = np.sqrt(np.mean(np.var(TABLE, axis=0)))  # rows as the network reads them
         np.testing.assert_allclose(rows, (TABLE - TABLE.mean(0)) / scale, rtol=1e-4, atol=1e-5)
         assert adjusted_rand_score(GROUPS, told[0][1].argmax(1)) > 0.9
@@ -121,7 +118,7 @@ class TestFinds:
     def test_images_are_linked_as_images(self, linked):
         X = np.random.default_rng(0).random((60, 16, 20)).astype(np.float32) * 9 - 4
         small(2, init="graph", network="auto", max_epochs=1, max_iter=2).fit(X)
-        *_, rows, _ = linked[0]
+        rows, *_ = linked[0]
         assert rows.shape == (60, 1, 16, 20)
         np.testing.assert_allclose(rows[:, 0], (X - X.min()) / (X.max() - X.min()), atol=1e-6)
 
@@ -339,6 +336,13 @@ def test_a_divergence_of_the_first_stage_is_told_too(monkeypatch):
     with pytest.warns(DivergenceWarning, match="at step 40; training went on"):
         found = small().fit(TABLE)
     assert "halved after each of the steps 40" in found.choices_["learning_rate"]
+
+
+def test_restarts_share_one_graph(linked):
+    found = small(init="graph", n_init=3, max_epochs=2, max_iter=10).fit(TABLE)
+    ((rows, n_clusters, seed, _),) = linked
+    assert (rows.shape, n_clusters, seed) == (TABLE.shape, 3, found.restarts_[0].seed)
+    assert len({restart.score for restart in found.restarts_}) == 3
 
 
 def test_restarts_forget_the_fit_before():

@@ -20,8 +20,8 @@ from torch import Tensor
 from diabolo import corruptions
 from diabolo.contracts import BatchSource, Objective, Part
 from diabolo.corruptions import Corruption
-from diabolo.estimators import first_centres
 from diabolo.estimators.choices import part_named
+from diabolo.estimators.first_centres import RowGraph, first_centres
 from diabolo.estimators.inputs import finite, flag, one_of, positive_integer
 from diabolo.estimators.keeping import EVERY, checkpoints_in, kept_seed, run_of
 from diabolo.estimators.layout import ChannelAxis
@@ -77,7 +77,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         Whether the second stage still learns the squared error.
     n_init : int
         Trainings from different seeds, of which the one with the smallest loss is kept, of those with the fewest
-        empty clusters.
+        empty clusters. They share one graph.
     refresh_every : int
         Steps between two targets P.
     tol : float
@@ -243,10 +243,11 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
             )
         trials = []
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init)
+        graph = RowGraph(int(seeds[0]))
         for i, seed in enumerate(seeds):
             trial = clone(self).set_params(n_init=1, random_state=int(seed))
             own_place = None if place is None else place / f"restart-{i}"
-            trials.append(trial._fit_once(X, own_place, checkpoint_every))
+            trials.append(trial._fit_once(X, own_place, checkpoint_every, graph))
             if trial.stopped_ == "interrupted":
                 break
         restarts = compared([trial.restarts_[0] for trial in trials], [trial.labels_ for trial in trials])
@@ -286,7 +287,9 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
             plan, n_steps=self.n_init * (plan.n_steps + self._plan(plan.n_rows, second=True).n_steps)
         )
 
-    def _fit_once(self, X: ArrayLike, place: Path | None = None, every: float = EVERY) -> Self:
+    def _fit_once(
+        self, X: ArrayLike, place: Path | None = None, every: float = EVERY, graph: RowGraph | None = None
+    ) -> Self:
         array = self._check_X(X, reset=True)
         first, second = (None if place is None else place / name for name in ("auto-encoder", "clusters"))
         with checkpoints_in(first, every) as checkpoints:
@@ -305,12 +308,12 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
                     checkpoints.claim(run)
                 going_on = checkpoints is not None and checkpoints.run is not None
                 if not going_on:  # a checkpoint knows the start, and a graph of images takes minutes
-                    self._start(objective, x, self._preset.init if self.init == "auto" else self.init)
+                    self._start(objective, x, graph or RowGraph(self.seed_))
                 outcome = self._second_stage(objective, x, checkpoints)
             outcome.retries = [*before.retries, *(before.n_steps + step for step in outcome.retries)]
             self._note(outcome)
         else:
-            self._start(objective, x, "k-means")  # who breaks a fit off waits for no graph
+            self._start(objective, x)  # who breaks a fit off waits for no graph
         self._after_fit(x)
         with torch.no_grad():
             log_q = self.model_.log_assignment(codes_of(self.model_, x))
@@ -365,18 +368,18 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         self.best_step_ = steps_before + outcome.best_step
         return outcome
 
-    def _start(self, objective: Clustering, x: Tensor, init: str) -> None:
+    def _start(self, objective: Clustering, x: Tensor, graph: RowGraph | None = None) -> None:
         """Put the centres where the clusters start; where their rows are known too, the targets are made of both."""
-        codes = codes_of(self.model_, x)
-        rows = self.model_.model.scaled(x)
-        with seeded(self.seed_ + 2), progress_bar(f"{type(self).__name__}: {init}", self.verbose) as progress:
-            start = first_centres.BY_NAME[init](
-                codes.cpu().numpy(), self.n_clusters, self.seed_, rows, progress
-            )
+        init = self._preset.init if self.init == "auto" else self.init
+        codes, shares = codes_of(self.model_, x).cpu().numpy(), None
+        with seeded(self.seed_ + 2), progress_bar(f"{type(self).__name__}: graph", self.verbose) as progress:
+            if graph is not None and init == "graph":
+                shares = graph.shares(self.model_.model.scaled(x), self.n_clusters, progress)
+            centres = first_centres(codes, self.n_clusters, self.seed_, shares)
         with torch.no_grad():
-            self.model_.centres.copy_(torch.as_tensor(start.centres))
-        if start.shares is not None:
-            objective.inform(self.model_, torch.as_tensor(start.shares))
+            self.model_.centres.copy_(torch.as_tensor(centres))
+        if shares is not None:
+            objective.inform(self.model_, torch.as_tensor(shares))
 
     def _judge(self, objective: Clustering, x: Tensor, log_q: Tensor, outcome: Outcome) -> None:
         """Keep the label-free score of this training, and say what became of clusters without rows."""
@@ -456,7 +459,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         super()._check_parameters()
         positive_integer("n_clusters", self.n_clusters)
         one_of("preset", self.preset, tuple(PRESETS))
-        one_of("init", self.init, ("auto", *first_centres.BY_NAME))
+        one_of("init", self.init, ("auto", "k-means", "graph"))
         positive_integer("n_init", self.n_init)
         positive_integer("refresh_every", self.refresh_every)
         if self.max_iter is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csc_array
 
-from diabolo.estimators.nearest_rows import NearestRows
+from diabolo.graphs.rows import NearestRows
 
 #: A cluster has at least this part of an even share of the rows, or it merges with no other and is no mere outlier.
 _LEAST_SHARE = 0.2
@@ -37,7 +37,7 @@ def degree_linkage(graph: NearestRows, n_clusters: int, n_neighbors: int) -> np.
 
     Examples
     --------
-    >>> from diabolo.estimators.nearest_rows import nearest_rows
+    >>> from diabolo.graphs.rows import nearest_rows
     >>> angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     >>> ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     >>> degree_linkage(nearest_rows(np.concatenate([ring, 5 * ring]), 5), 2, 5).sum(0)

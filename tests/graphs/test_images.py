@@ -7,9 +7,8 @@ from scipy.ndimage import sobel
 from sklearn.datasets import load_digits
 
 from diabolo.corruptions import Motion
-from diabolo.estimators import nearest_images as module
-from diabolo.estimators.first_centres import linked
-from diabolo.estimators.nearest_images import distortions, nearest_images
+from diabolo.graphs import distortions, graph_clusters, nearest_images
+from diabolo.graphs import images as module
 from diabolo.measures import clustering_scores
 from diabolo.training import seeded
 
@@ -67,7 +66,7 @@ def test_both_directions_of_candidates_are_averaged(monkeypatch):
     rows = x.flatten(1).numpy()
     told = []
     graph = nearest_images(x, rows, 5, lambda *done: told.append(done))
-    assert told == [(i + 1, 20, {}) for i in range(20)]
+    assert told == [(i + 1, 20) for i in range(20)]
     apart = np.linalg.norm(rows[:, None] - rows, axis=-1)
     np.fill_diagonal(apart, np.inf)
     edges = np.ones((16, 16), dtype=bool)
@@ -131,7 +130,7 @@ def test_digits_in_other_places_are_linked_where_pixels_may_look_around():
     x = torch.as_tensor(digits.images[:900, None], dtype=torch.float32) / 16
     with seeded(0):
         x = Motion(10, shift=0.15)(torch.nn.functional.interpolate(x, size=16, mode="bilinear"))
-    by_values, by_explaining = linked(x.flatten(1).numpy(), 10, seed=0), linked(x, 10, seed=0)
+    by_values, by_explaining = graph_clusters(x.flatten(1).numpy(), 10, seed=0), graph_clusters(x, 10, seed=0)
     before, after = (
         clustering_scores(digits.target[:900], each.argmax(1)).accuracy for each in (by_values, by_explaining)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import reduce
 
 import numpy as np
@@ -11,8 +12,10 @@ from scipy.sparse import csr_array
 from torch import Tensor
 from torch.nn import functional as F
 
-from diabolo.estimators.nearest_rows import NearestRows, nearest_rows
-from diabolo.training.progress import Update
+from diabolo.graphs.rows import NearestRows, nearest_rows
+
+#: Gets the images done, and their number.
+Progress = Callable[[int, int], None]
 
 #: Rows whose distances are computed: from each to its nearest by the pixels as they are.
 _CANDIDATES = 150
@@ -23,7 +26,7 @@ SMALLEST_SIDE, _LARGEST_SIDE = 16, 32
 
 
 def nearest_images(
-    images: Tensor, rows: np.ndarray, n_neighbors: int, progress: Update | None = None
+    images: Tensor, rows: np.ndarray, n_neighbors: int, progress: Progress | None = None
 ) -> NearestRows:
     """Return the graph of images by how well each explains the other (:func:`distortions`).
 
@@ -41,7 +44,7 @@ def nearest_images(
     n_neighbors : int
         Edges from each image; at most to all others.
     progress : callable, optional
-        Gets the images done, their number and nothing else, an empty mapping.
+        Gets the images done, and their number.
     """
     images = _on_one_ground(_shrunk(images))
     near = nearest_rows(rows, max(n_neighbors, _CANDIDATES))
@@ -50,7 +53,7 @@ def nearest_images(
         others = images[torch.as_tensor(heads, device=images.device)]
         squares[i] = distortions(images[i], others).numpy(force=True)
         if progress is not None:
-            progress(i + 1, len(rows), {})
+            progress(i + 1, len(rows))
     return NearestRows(rows, *_nearest_of_both_ways(squares, near.heads, min(n_neighbors, len(rows) - 1)))
 
 

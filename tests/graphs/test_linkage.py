@@ -8,9 +8,8 @@ from scipy.sparse import csc_array
 from sklearn.datasets import make_moons
 from sklearn.metrics import adjusted_rand_score
 
-from diabolo.estimators import degree_linkage as module
-from diabolo.estimators.degree_linkage import modularity
-from diabolo.estimators.nearest_rows import nearest_rows
+from diabolo.graphs import linkage as module
+from diabolo.graphs import modularity, nearest_rows
 
 
 def degree_linkage(rows, n_clusters, n_neighbors=20):

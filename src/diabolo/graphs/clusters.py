@@ -1,0 +1,89 @@
+"""Clusters along graphs of rows as they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diabolo.graphs.agreement import agreed
+from diabolo.graphs.images import SMALLEST_SIDE, Progress, nearest_images
+from diabolo.graphs.linkage import degree_linkage, modularity
+from diabolo.graphs.rows import nearest_rows
+
+#: Of one set of rows one graph keeps two kinds apart, of another set another one.
+_NEIGHBOURS = 10, 15, 20
+_DIMENSIONS = 30, 50
+_JUDGE = 15
+#: Rows of a graph at most: finding the nearest takes time with their square.
+_MOST_ROWS = 100_000
+_NEAREST = 10
+
+
+def graph_clusters(
+    rows: np.ndarray | Tensor, n_clusters: int, seed: int = 0, progress: Progress | None = None
+) -> np.ndarray:
+    """Return how far rows belong to the clusters along a graph, shape (n_rows, n_clusters).
+
+    Rows of one kind lie on a curved sheet, which k-means cuts where it is wide; along the graph of nearest rows it
+    hangs together. Graph degree linkage merges the rows along graphs with 10, 15 and 20 edges from each, between the
+    first 30 and the first 50 principal components, and the clusters with the largest modularity are kept. Images of 16
+    pixels and more are near that explain each other (:func:`nearest_images`), and what the three graphs agree on is
+    kept (:func:`agreed`). Of more than 100,000 rows a seeded subset is merged, and the others belong where their 10
+    nearest rows of it do.
+
+    Parameters
+    ----------
+    rows : array or Tensor of shape (n_rows, n_values), (n_rows, height, width) or (n_rows, channels, height, width)
+        Rows, in units in which their distances compare, or images, on the device that is to compare them.
+    n_clusters : int
+        Number of clusters.
+    seed : int
+        Where chance begins.
+    progress : callable, optional
+        As for :func:`nearest_images`; 70,000 images take minutes.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two rows, or fewer than clusters.
+
+    Examples
+    --------
+    >>> rows = np.random.default_rng(0).normal(size=(100, 3)) + np.repeat([[0.0], [9.0]], 50, axis=0)
+    >>> graph_clusters(rows, 2).sum(0)
+    array([50., 50.])
+    """
+    from sklearn.decomposition import PCA  # half a second, which k-means need not pay
+    from sklearn.neighbors import NearestNeighbors
+
+    if not 1 <= n_clusters <= len(rows) or len(rows) < 2:
+        raise ValueError(f"{len(rows)} rows cannot make {n_clusters} clusters along a graph.")
+    whole = torch.as_tensor(rows)
+    whole = whole if whole.is_floating_point() else whole.float()
+    whole = whole[:, None] if whole.ndim == 3 else whole
+    flat = whole.flatten(1).numpy(force=True)
+    if flat.shape[1] > _DIMENSIONS[0]:
+        flat = PCA(min(_DIMENSIONS[-1], *flat.shape), random_state=seed).fit_transform(flat)
+    order = np.random.default_rng(seed).permutation(len(flat))
+    some, others = np.sort(order[:_MOST_ROWS]), order[_MOST_ROWS:]
+    if whole.ndim == 4 and min(whole.shape[2:]) >= SMALLEST_SIDE:
+        graph = nearest_images(whole[torch.as_tensor(some)], flat[some], _NEIGHBOURS[-1], progress)
+        shares = agreed([degree_linkage(graph, n_clusters, k) for k in _NEIGHBOURS])
+    else:
+        shares = _best(flat[some], n_clusters)
+    if not len(others):
+        return shares
+    _, nearest = NearestNeighbors(n_neighbors=_NEAREST).fit(flat[some]).kneighbors(flat[others])
+    found = np.empty((len(flat), n_clusters))
+    found[some], found[others] = shares, shares[nearest].mean(1)
+    return found
+
+
+def _best(rows: np.ndarray, n_clusters: int) -> np.ndarray:
+    """Return the clusters with the largest modularity of those along several graphs."""
+    sizes = sorted({min(most, rows.shape[1]) for most in _DIMENSIONS})
+    graphs = [nearest_rows(rows[:, :size], _NEIGHBOURS[-1]) for size in sizes]
+    judge = graphs[-1].edges(_JUDGE)
+    candidates = (degree_linkage(graph, n_clusters, k) for graph in graphs for k in _NEIGHBOURS)
+    return max(candidates, key=lambda each: modularity(judge, each.argmax(1)))

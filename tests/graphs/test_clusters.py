@@ -1,0 +1,103 @@
+"""Clusters along graphs of rows: which graphs have a say, and what becomes of many rows."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits, make_moons
+from sklearn.decomposition import PCA
+from sklearn.metrics import adjusted_rand_score
+
+from diabolo.graphs import (
+    agreed,
+    clusters,
+    degree_linkage,
+    graph_clusters,
+    modularity,
+    nearest_images,
+    nearest_rows,
+)
+from diabolo.measures import clustering_scores
+
+
+@pytest.fixture(scope="module")
+def moons():
+    """Two curved sheets that lie in each other, in three dimensions."""
+    plane, which = make_moons(240, noise=0.04, random_state=0)
+    return np.column_stack([plane, plane[:, 0] * plane[:, 1]]), which
+
+
+def test_curved_sheets_stay_whole(moons):
+    rows, which = moons
+    assert adjusted_rand_score(which, graph_clusters(rows, 2).argmax(1)) > 0.98
+
+
+def test_of_several_graphs_the_one_whose_clusters_have_the_largest_modularity_is_kept(monkeypatch):
+    """A sixth of the digits, where accuracies lie between 77 and 92 %."""
+    digits = load_digits()
+    rows, classes = digits.data[::6], digits.target[::6]
+    found = {}
+
+    def seen(graph, n_clusters, n_neighbors):
+        shares = degree_linkage(graph, n_clusters, n_neighbors)
+        found[graph.rows.shape[1], n_neighbors] = shares
+        return shares
+
+    monkeypatch.setattr(clusters, "degree_linkage", seen)
+    kept = graph_clusters(rows, 10, seed=0)
+    assert list(found) == [(30, 10), (30, 15), (30, 20), (50, 10), (50, 15), (50, 20)]
+    judge = nearest_rows(PCA(50).fit_transform(rows), 15).edges(15)
+    np.testing.assert_array_equal(
+        kept, max(found.values(), key=lambda each: modularity(judge, each.argmax(1)))
+    )
+    accuracies = [clustering_scores(classes, each.argmax(1)).accuracy for each in found.values()]
+    assert clustering_scores(classes, kept.argmax(1)).accuracy > np.mean(accuracies) + 0.02
+
+
+def test_of_images_three_graphs_have_a_say(monkeypatch):
+    digits = load_digits().images[::6, None] / 16
+    images = torch.nn.functional.interpolate(torch.as_tensor(digits, dtype=torch.float32), size=16)
+    found = []
+
+    def seen(graph, n_clusters, n_neighbors):
+        assert graph.distances.shape == (300, 20)
+        found.append((n_neighbors, degree_linkage(graph, n_clusters, n_neighbors)))
+        return found[-1][1]
+
+    monkeypatch.setattr(clusters, "degree_linkage", seen)
+    kept = graph_clusters(images, 10, seed=0)
+    assert [k for k, _ in found] == [10, 15, 20]
+    np.testing.assert_array_equal(kept, agreed([shares for _, shares in found]))
+    np.testing.assert_allclose(kept.sum(1), 1)
+    graph = nearest_images(images, PCA(50, random_state=0).fit_transform(images.flatten(1).numpy()), 20)
+    np.testing.assert_array_equal(found[1][1], degree_linkage(graph, 10, 15))
+    np.testing.assert_array_equal(graph_clusters(images[:, 0].numpy(), 10, seed=0), kept)
+
+
+def test_bytes_are_values():
+    images = np.random.default_rng(0).integers(0, 256, (40, 16, 16), dtype=np.uint8)
+    np.testing.assert_array_equal(graph_clusters(images, 3), graph_clusters(images.astype(np.float32), 3))
+
+
+def test_small_images_are_rows():
+    digits = load_digits().images[::6, None]
+    np.testing.assert_array_equal(
+        graph_clusters(digits, 10, seed=0), graph_clusters(digits.reshape(300, -1), 10, seed=0)
+    )
+
+
+def test_a_subset_of_many_rows_is_enough(moons, monkeypatch):
+    rows, _ = moons
+    whole = graph_clusters(rows, 2, seed=1)
+    monkeypatch.setattr(clusters, "_MOST_ROWS", 150)
+    first, again = (graph_clusters(rows, 2, seed=1) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == (240, 2)  # the others belong where their neighbours do
+    np.testing.assert_allclose(first.sum(1), 1)
+    assert adjusted_rand_score(whole.argmax(1), first.argmax(1)) > 0.95
+    assert np.any(first != graph_clusters(rows, 2, seed=2))
+
+
+@pytest.mark.parametrize(("n_rows", "n_clusters"), [(3, 4), (1, 1), (5, 0)])
+def test_clusters_need_rows(n_rows, n_clusters):
+    with pytest.raises(ValueError, match=f"{n_rows} rows cannot make {n_clusters} clusters"):
+        graph_clusters(np.eye(5)[:n_rows], n_clusters)
