@@ -19,7 +19,14 @@ LIMIT = 240
 def environment(**more):
     """Return the variables of a process that imports diabolo from where this one does."""
     path = os.pathsep.join(str(place) for place in sys.path if place)
-    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "DIABOLO_TIMEOUT": "120", **more}
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "OMP_NUM_THREADS": "1",
+        "DIABOLO_TIMEOUT": "120",
+        "PYTHONFAULTHANDLER": "1",
+        **more,
+    }
 
 
 def free_port():
@@ -28,12 +35,10 @@ def free_port():
         return s.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Start two processes, as torchrun does, and return the folder that they wrote to."""
-    folder = tmp_path_factory.mktemp("pair")
+def ended(folder, *words):
+    """Start pair.py in two processes, as torchrun does; return their exit codes, and the end of what each said."""
     where = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    command = [sys.executable, str(Path(pair.__file__)), str(folder)]
+    command = [sys.executable, str(Path(pair.__file__)), str(folder), *words]
     started = []
     for rank in ("0", "1"):
         with open(folder / f"said-{rank}", "w") as said:
@@ -44,7 +49,14 @@ def folder(tmp_path_factory):
     finally:
         for process in started:
             process.kill()
-    said = [(folder / f"said-{rank}").read_text()[-3000:] for rank in (0, 1)]
+    return codes, [(folder / f"said-{rank}").read_text()[-3000:] for rank in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Let two processes train all cases, and return the folder that they wrote to."""
+    folder = tmp_path_factory.mktemp("pair")
+    codes, said = ended(folder)
     assert codes == [0, -9], said
     return folder
 
@@ -136,3 +148,24 @@ def test_a_dead_process_ends_the_run_and_one_goes_on_alone(folder, seen, alone):
     assert lost["steps"] in (3, 4)
     assert lost["seconds"] < 120
     assert_close(pair.summary(*pair.kept(folder / "lost")), alone["elbo"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_thread_of_the_engine_is_left(tmp_path):
+    """One that outlives the interpreter may end the process with an abort."""
+    codes, said = ended(tmp_path, "leaving")
+    assert codes == [0, 0], said
+    for rank in (0, 1):
+        seen = json.loads((tmp_path / f"{rank}.json").read_text())
+        assert seen["error"] == "no error"
+        assert any("gloo" in name for name in seen["before"])
+        assert not any("gloo" in name for name in seen["after"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_nor_where_the_other_one_has_died(tmp_path):
+    codes, said = ended(tmp_path, "dying")
+    assert codes == [0, -9], said
+    seen = json.loads((tmp_path / "0.json").read_text())
+    assert "lost another one" in seen["error"]
+    assert not any("gloo" in name for name in seen["after"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import gc
+import importlib
 import multiprocessing
 import os
 import re
@@ -192,6 +194,9 @@ def _join() -> None:
             )
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
         backend = "cpu:gloo,cuda:nccl"
+    # What DistributedDataParallel imports with its first model has the process group for a default of its functions,
+    # once there is one, and keeps it and its threads from ending.
+    importlib.import_module("torch.distributed.nn.functional")
     # Workers that torchrun starts again find the addresses of the dead ones in its store, and would wait for them:
     # every attempt has names of its own.
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
@@ -210,9 +215,15 @@ def _join() -> None:
             f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} within {timeout().total_seconds():g} seconds: "
             "start all of them with torchrun, or unset WORLD_SIZE to train alone."
         ) from error
-    atexit.register(_leave)
+    atexit.register(leave)
 
 
-def _leave() -> None:
+def leave() -> None:
+    """Leave the other processes, so that no thread of the engine is left; at the end of a process at the latest.
+
+    A thread that outlives the interpreter may end the process with an abort, for which a launcher starts all of them
+    again (https://github.com/pytorch/pytorch/pull/179291).
+    """
     if dist.is_initialized():
+        gc.collect()  # DistributedDataParallel lies in a circle with what it wraps
         dist.destroy_process_group()
