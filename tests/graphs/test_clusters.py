@@ -53,24 +53,40 @@ def test_of_several_graphs_the_one_whose_clusters_have_the_largest_modularity_is
     assert clustering_scores(classes, kept.argmax(1)).accuracy > np.mean(accuracies) + 0.02
 
 
-def test_of_images_three_graphs_have_a_say(monkeypatch):
-    digits = load_digits().images[::6, None] / 16
-    images = torch.nn.functional.interpolate(torch.as_tensor(digits, dtype=torch.float32), size=16)
-    found = []
+def strokes(n=120):
+    """Strokes in three directions anywhere in an image: their shapes say which, and hardly a pixel does."""
+    rng, along, which = np.random.default_rng(0), np.linspace(-4, 4, 20), np.arange(n) % 3
+    images = 0.2 * rng.normal(size=(n, 16, 16))
+    for image, k in zip(images, which, strict=True):
+        angle, (row, column) = k * np.pi / 3 + 0.1 * rng.normal(), rng.uniform(5, 10, 2)
+        rows, columns = row + np.sin(angle) * along, column + np.cos(angle) * along
+        image[rows.round().astype(int), columns.round().astype(int)] += 1
+    return images, which
 
-    def seen(graph, n_clusters, n_neighbors):
-        assert graph.distances.shape == (300, 20)
-        found.append((n_neighbors, degree_linkage(graph, n_clusters, n_neighbors)))
-        return found[-1][1]
 
-    monkeypatch.setattr(clusters, "degree_linkage", seen)
-    kept = graph_clusters(images, 10, seed=0)
-    assert [k for k, _ in found] == [10, 15, 20]
-    np.testing.assert_array_equal(kept, agreed([shares for _, shares in found]))
-    np.testing.assert_allclose(kept.sum(1), 1)
-    graph = nearest_images(images, PCA(50, random_state=0).fit_transform(images.flatten(1).numpy()), 20)
-    np.testing.assert_array_equal(found[1][1], degree_linkage(graph, 10, 15))
-    np.testing.assert_array_equal(graph_clusters(images[:, 0].numpy(), 10, seed=0), kept)
+def lights(n=150):
+    """Images in three colours, without a shape."""
+    rng, which = np.random.default_rng(0), np.arange(n) % 3
+    return 0.2 * np.eye(3)[which][..., None, None] + 0.2 * rng.normal(size=(n, 3, 16, 16)), which
+
+
+@pytest.mark.parametrize(("make", "by_shape"), [(strokes, True), (lights, False)])
+def test_of_images_the_clusters_with_the_larger_modularity_are_kept(make, by_shape):
+    images, which = make()
+    kept = graph_clusters(images, 3)
+    assert clustering_scores(which, kept.argmax(1)).accuracy > 0.95
+    rows = PCA(50, random_state=0).fit_transform(images.reshape(len(images), -1))
+    graph = nearest_images(torch.as_tensor(images).reshape(len(images), -1, 16, 16), rows, 20)
+    of_images = agreed([degree_linkage(graph, 3, k) for k in (10, 15, 20)])
+    of_rows = graph_clusters(images.reshape(len(images), -1), 3)
+    np.testing.assert_array_equal(kept, of_images if by_shape else of_rows)
+    judged = [
+        modularity(each.edges(15), shares.argmax(1))
+        for each, shares in [(graph, of_images), (nearest_rows(rows, 15), of_rows)]
+    ]
+    assert (judged[0] > judged[1]) == by_shape
+    other = of_rows if by_shape else of_images
+    assert clustering_scores(which, other.argmax(1)).accuracy < 0.8
 
 
 def test_bytes_are_values():

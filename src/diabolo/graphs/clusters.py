@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,7 +11,7 @@ from torch import Tensor
 from diabolo.graphs.agreement import agreed
 from diabolo.graphs.images import SMALLEST_SIDE, Progress, nearest_images
 from diabolo.graphs.linkage import degree_linkage, modularity
-from diabolo.graphs.rows import nearest_rows
+from diabolo.graphs.rows import NearestRows, nearest_rows
 
 #: Of one set of rows one graph keeps two kinds apart, of another set another one.
 _NEIGHBOURS = 10, 15, 20
@@ -28,8 +30,9 @@ def graph_clusters(
     Rows of one kind lie on a curved sheet, which k-means cuts where it is wide; along the graph of nearest rows it
     hangs together. Graph degree linkage merges the rows along graphs with 10, 15 and 20 edges from each, between the
     first 30 and the first 50 principal components, and the clusters with the largest modularity are kept. Images of 16
-    pixels and more are near that explain each other (:func:`nearest_images`), and what the three graphs agree on is
-    kept (:func:`agreed`). Of more than 100,000 rows a seeded subset is merged, and the others belong where their 10
+    pixels and more have other graphs too, in which those are near that explain each other (:func:`nearest_images`), and
+    what three of these agree on (:func:`agreed`) is kept where its modularity is as large: where shapes make the kinds, and
+    not colours or brightness. Of more than 100,000 rows a seeded subset is merged, and the others belong where their 10
     nearest rows of it do.
 
     Parameters
@@ -67,11 +70,11 @@ def graph_clusters(
         flat = PCA(min(_DIMENSIONS[-1], *flat.shape), random_state=seed).fit_transform(flat)
     order = np.random.default_rng(seed).permutation(len(flat))
     some, others = np.sort(order[:_MOST_ROWS]), order[_MOST_ROWS:]
+    candidates = [_along_rows(flat[some], n_clusters)]
     if whole.ndim == 4 and min(whole.shape[2:]) >= SMALLEST_SIDE:
         graph = nearest_images(whole[torch.as_tensor(some)], flat[some], _NEIGHBOURS[-1], progress)
-        shares = agreed([degree_linkage(graph, n_clusters, k) for k in _NEIGHBOURS])
-    else:
-        shares = _best(flat[some], n_clusters)
+        candidates.insert(0, _along_images(graph, n_clusters))
+    _, shares = max(candidates, key=itemgetter(0))
     if not len(others):
         return shares
     _, nearest = NearestNeighbors(n_neighbors=_NEAREST).fit(flat[some]).kneighbors(flat[others])
@@ -80,10 +83,16 @@ def graph_clusters(
     return found
 
 
-def _best(rows: np.ndarray, n_clusters: int) -> np.ndarray:
-    """Return the clusters with the largest modularity of those along several graphs."""
+def _along_rows(rows: np.ndarray, n_clusters: int) -> tuple[float, np.ndarray]:
+    """Return the clusters with the largest modularity of those along several graphs of rows, and before them that one."""
     sizes = sorted({min(most, rows.shape[1]) for most in _DIMENSIONS})
     graphs = [nearest_rows(rows[:, :size], _NEIGHBOURS[-1]) for size in sizes]
     judge = graphs[-1].edges(_JUDGE)
-    candidates = (degree_linkage(graph, n_clusters, k) for graph in graphs for k in _NEIGHBOURS)
-    return max(candidates, key=lambda each: modularity(judge, each.argmax(1)))
+    found = [degree_linkage(graph, n_clusters, k) for graph in graphs for k in _NEIGHBOURS]
+    return max(((modularity(judge, each.argmax(1)), each) for each in found), key=itemgetter(0))
+
+
+def _along_images(graph: NearestRows, n_clusters: int) -> tuple[float, np.ndarray]:
+    """Return what clusters along several graphs of images agree on, and before it its modularity in one of them."""
+    shares = agreed([degree_linkage(graph, n_clusters, k) for k in _NEIGHBOURS])
+    return modularity(graph.edges(_JUDGE), shares.argmax(1)), shares
