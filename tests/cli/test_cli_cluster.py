@@ -55,7 +55,51 @@ def test_the_report_shows_the_clusters_and_the_classes(run):
 def test_the_report_is_written_again_from_the_run(run, typed, tmp_path):
     said = typed("report", run, "--out", tmp_path / "again.html")
     assert said.code == 0, said.err
-    assert "Centres, decoded" in (tmp_path / "again.html").read_text()
+    again, first = (tmp_path / "again.html").read_text(), (run / "report.html").read_text()
+    assert "Known classes and clusters" in again
+    for sentence in ("NMI", "rows that it has not seen", "No test rows were given"):
+        assert (sentence in again) == (sentence in first)
+    assert again == first
+
+
+def test_new_rows_are_put_into_clusters(run, places, typed, tmp_path):
+    said = typed("encode", run, places / "images.npy", "--clusters", "--out", tmp_path / "new.csv")
+    assert said.code == 0, said.err
+    with (tmp_path / "new.csv").open() as file:
+        header, *lines = csv.reader(file)
+    assert header[:4] == ["cluster", "probability 0", "probability 1", "probability 2"]
+    found, model = np.array([line[:4] for line in lines], dtype=float), load(run / "model.diabolo")
+    X = np.load(places / "images.npy")
+    np.testing.assert_array_equal(found[:, 0], model.predict(X))
+    np.testing.assert_allclose(found[:, 1:], model.predict_proba(X), rtol=1e-5)
+
+
+def test_a_model_without_clusters_has_none_to_give(places, typed, tmp_path):
+    words = ("--max-epochs", "1", "--no-report", "--model", "ae")
+    assert typed("fit", places / "images.npy", "--out", tmp_path / "a", *words).code == 0
+    said = typed("encode", tmp_path / "a", places / "images.npy", "--clusters")
+    assert said.code == 2
+    assert "--clusters needs a clustering" in said.err
+
+
+def test_rows_that_codes_put_elsewhere_are_counted(run, places):
+    model, metrics = load(run / "model.diabolo"), json.loads((run / "metrics.json").read_text())
+    elsewhere = model.predict(np.load(places / "images.npy")) != model.labels_
+    assert metrics["predicted_elsewhere"] == elsewhere.sum()
+
+
+def test_an_option_of_no_augmentation(places, typed):
+    said = typed("cluster", places / "images.npy", *WORDS, "--augmentation.degrees", "5", "--dry-run")
+    assert said.code == 2
+    assert "--augmentation.degrees needs a chosen augmentation: add --augmentation motion" in said.err
+
+
+def test_classes_in_objects(places, typed, tmp_path):
+    np.save(tmp_path / "words.npy", np.array(["a", "b"] * 60, dtype=object))
+    said = typed("cluster", places / "images.npy", *WORDS, "--labels", tmp_path / "words.npy")
+    assert said.code == 2
+    assert "words.npy holds no plain numbers or words" in said.err
+    assert "labels.astype(str)" in said.err
 
 
 def test_without_classes_nothing_is_scored(places, typed, tmp_path):

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from . import errors, keeping, report
+from .classes import classes
+from .codes import cluster_columns
 from .fit import ENDS, RUN, Config, Draw, DryRun, Every, Overwrite, Resume, Source
 from .models import make
 from .options import DEFAULT_CLUSTERING, DEFAULTS, values, with_options
 from .run import METRICS, new_folder
 from .show import Show, aligned
-from .source import Reading, Rows, beside, in_memory, read, whole
+from .source import Reading, Rows, in_memory, read, whole
 from .summary import indented, plan_facts, plan_text, run_facts, run_text
 from .training import effective, measuring, save, train_in
-
-if TYPE_CHECKING:
-    import numpy as np
 
 LABELS, PROBABILITIES, TABLE = "labels.npy", "probabilities.npy", "clusters.csv"
 
@@ -54,12 +53,14 @@ def cluster(
     **given: Any,
 ) -> int:
     """Find clusters of all rows, and write labels, probabilities and a report."""
+    from diabolo.storage import write_json
+
     keeping.check(resume, out, overwrite)
     model = given.pop("model", DEFAULT_CLUSTERING)
     options = {**DEFAULTS, **values(given)}
     estimator, notes = make(model, options)
     data = read(source, in_memory(reading, "a clustering looks at all rows"))
-    rows = whole(data, None if labels is None else _classes(labels, reading, len(data.X)))
+    rows = whole(data, None if labels is None else classes(labels, reading, len(data.X)))
     if "channel_axis" not in options and data.channel_axis != "auto":
         estimator.set_params(channel_axis=data.channel_axis)
     estimator.set_params(verbose=show.verbose)
@@ -82,7 +83,8 @@ def cluster(
         folder = save(estimator, kept.parent, configuration, seconds)
         with measuring(f"the trained model is saved in {folder}"):
             _write(estimator, folder, rows)
-            metrics = _measured(estimator, folder, rows)
+            metrics = measured(estimator, rows)
+            write_json(folder / METRICS, metrics)
         code = ENDS.get(estimator.stopped_, errors.OK)
         drawn = not draw or report.drawn(
             folder,
@@ -102,62 +104,18 @@ def cluster(
         return code if drawn else code or errors.UNEXPECTED
 
 
-def _classes(path: str, reading: Reading, n_rows: int) -> np.ndarray:
-    """Return the known classes in a file: one column, or the labels of a data set."""
-    if path.lower().endswith(".npy"):
-        import numpy as np
-
-        found = np.load(Path(path).expanduser(), allow_pickle=False)
-    else:
-        try:
-            found = read(path, beside(path, reading)).X
-        except ValueError:
-            if not path.lower().endswith(".csv"):
-                raise
-            found = _words(Path(path).expanduser(), n_rows)
-    found = found.reshape(len(found), -1) if found.ndim else found.reshape(0, 0)
-    if found.shape != (n_rows, 1):
-        raise errors.UsageError(
-            f"--labels must hold one class for each of the {n_rows} rows, {path} holds {found.shape[0]} rows of "
-            f"{found.shape[1]} values"
-        )
-    if found.dtype.kind == "f" and (n_unknown := int((found != found).sum())):
-        raise errors.UsageError(
-            f"--labels must hold a class for each row, {path} holds no number (NaN) in {n_unknown} of {n_rows} rows: give "
-            "these a class of their own, or leave --labels out"
-        )
-    return found[:, 0]
-
-
-def _words(path: Path, n_rows: int) -> np.ndarray:
-    """Return the cells of a CSV file of words; a line more than rows is a header where its word is no other line's."""
-    import csv
-
-    import numpy as np
-
-    from diabolo.data.tables import csv_errors
-
-    with csv_errors(path), path.open(encoding="utf-8-sig", newline="") as file:
-        lines = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
-    if len(lines) == n_rows + 1 and lines[0] not in lines[1:]:
-        lines = lines[1:]
-    width = max(map(len, lines), default=0)
-    return np.array([[*row, *[""] * (width - len(row))] for row in lines])
-
-
-def _measured(estimator: Any, folder: Path, rows: Rows) -> dict[str, Any]:
-    """Write and return the record of the reconstructions, the sizes of the clusters and, with classes, the scores."""
+def measured(estimator: Any, rows: Rows) -> dict[str, Any]:
+    """Return the record of the reconstructions, the sizes of the clusters and, with classes, the scores."""
     import numpy as np
 
     from diabolo.measures import clustering_scores
-    from diabolo.storage import write_json
 
     metrics = {"rows": rows.said, **estimator.evaluate(rows.train).as_dict()}
     metrics["cluster_sizes"] = np.bincount(estimator.labels_, minlength=estimator.n_clusters).tolist()
+    metrics["predicted_elsewhere"] = int(np.sum(estimator.predict(rows.train) != estimator.labels_))
     metrics["restarts"] = [vars(restart) for restart in getattr(estimator, "restarts_", ())]
     if rows.test_labels is not None and rows.test_labels.ndim == 1:
         metrics["clustering"] = clustering_scores(rows.test_labels, estimator.labels_).as_dict()
-    write_json(folder / METRICS, metrics)
     return metrics
 
 
@@ -172,7 +130,7 @@ def _write(estimator: Any, folder: Path, rows: Rows) -> None:
     write_array(folder / LABELS, estimator.labels_, name="labels")
     write_array(folder / PROBABILITIES, probabilities, name="probabilities")
     table = np.column_stack([estimator.labels_, probabilities])
-    names = ["cluster", *(f"probability {k}" for k in range(estimator.n_clusters))]
+    names = cluster_columns(estimator.n_clusters)
     write_array(folder / TABLE, table, name="clusters", columns=names)
 
 
@@ -180,6 +138,11 @@ def _found(estimator: Any, metrics: dict[str, Any]) -> str:
     """Return what was found, for a person."""
     sizes = ", ".join(map(str, metrics["cluster_sizes"]))
     lines = {"clusters": f"{estimator.n_clusters} with {sizes} rows"}
+    if n_elsewhere := metrics["predicted_elsewhere"]:
+        n_rows = len(estimator.labels_)
+        lines["codes alone"] = (
+            f"predict, which new rows get, puts {n_elsewhere:,} of {n_rows:,} rows elsewhere"
+        )
     restarts = getattr(estimator, "restarts_", ())
     if len(restarts) > 1:
         agreement = max(restarts, key=lambda restart: restart.rank).agreement

@@ -136,6 +136,12 @@ def report(
     rows = opened.own_rows()
     path = Path(out).expanduser() if out else opened.model.parent / REPORT
     path.parent.mkdir(parents=True, exist_ok=True)
+    if opened.config["rows"].get("whole"):
+        from .cluster import measured
+
+        pages.write_clusters(path, estimator, rows, measured(estimator, rows))
+        show.result(f"wrote {path}", {"out": str(path)}, brief=str(path))
+        return
     more = {} if rows.test_noisy is None else {"X_noisy": rows.test_noisy}
     pages.write(path, estimator, rows, estimator.evaluate(rows.test, **more))
     show.result(f"wrote {path}", {"out": str(path)}, brief=str(path))

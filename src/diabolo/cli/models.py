@@ -113,25 +113,25 @@ def make(model: str, given: Mapping[str, Any]) -> tuple[Any, list[str]]:
 def _part(argument: Argument, value: Any, inner: Mapping[str, Any]) -> tuple[Any, list[str]]:
     """Return the part with its own options set."""
     options = " and ".join(f"--{argument.name}.{name}".replace("_", "-") for name in inner)
+    parts = factories(argument.room or "")
+    fitting = [name for name, own in named(argument.room or "").items() if set(inner) <= set(own)]
+    if value in (None, "auto") and not (value and len({class_of(parts[name]) for name in fitting}) == 1):
+        raise UsageError(
+            f"{options} needs a chosen {argument.name}: add --{argument.name} {' or '.join(fitting)}"
+        )
     if not isinstance(value, str):  # a recipe's part
         unknown = set(inner) - set(value.get_params(deep=False))
         if unknown:
             raise UsageError(f"{options}: the {type(value).__name__} of this recipe has no {sorted(unknown)}")
         return value.set_params(**inner), []
-    parts = factories(argument.room or "")
-    fitting = [name for name, own in named(argument.room or "").items() if set(inner) <= set(own)]
     if value in fitting:
         return parts[value](**inner), []
-    if value == "auto" and len({class_of(parts[name]) for name in fitting}) == 1:
+    if value == "auto":
         note = f"{argument.name}={fitting[0]!r}: {options} belongs to it alone"
         return parts[fitting[0]](**inner), [note]
     if value in parts:
         way_out = f"drop it or use --{argument.name} {' or '.join(fitting)}"
         raise UsageError(f"{options} does not exist for --{argument.name} {value}: {way_out}")
-    if value == "auto":
-        raise UsageError(
-            f"{options} needs a chosen {argument.name}: add --{argument.name} {' or '.join(fitting)}"
-        )
     return value, []  # an unknown name: the estimator refuses it and knows the names
 
 

@@ -56,6 +56,7 @@ def plot_members(
     which: Literal["typical", "uncertain"] = "typical",
     n: int = 12,
     *,
+    shares: Any = None,
     view: View | None = None,
 ) -> Figure:
     """Draw, for each cluster, the rows that belong to it most or least certainly, the largest cluster first.
@@ -70,18 +71,31 @@ def plot_members(
         Those with the largest or the smallest share in their own cluster.
     n : int
         Rows of each cluster at most; of curves and tables at most 40 lines in one picture.
+    shares : array of shape (n_rows, n_clusters), optional
+        How far each row belongs to each cluster, such as ``label_distributions_`` for the rows of the fit;
+        ``predict_proba(X)`` by default.
     view : View, optional
         Fixes the range of values; that of X by default.
 
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If ``which`` is neither, or shares are of other rows.
     """
+    if which not in ("typical", "uncertain"):
+        raise ValueError(f"which must be 'typical' or 'uncertain', got {which!r}.")
     view = view or View.of(estimator, X)
     rows = as_rows(X)
-    members = chosen_members(
-        estimator.predict_proba(rows), which, n if view.kind == "image" else _MOST_CURVES
-    )
+    shares = np.asarray(estimator.predict_proba(rows) if shares is None else shares)
+    if shares.shape != (len(rows), estimator.n_clusters):
+        raise ValueError(
+            f"shares must have the shape ({len(rows)}, {estimator.n_clusters}), got {shares.shape}."
+        )
+    members = chosen_members(shares, which, n if view.kind == "image" else _MOST_CURVES)
     _, order = _order(estimator)
     names = [f"{k}" for k in order]
     centres = estimator.inverse_transform(estimator.cluster_centers_)

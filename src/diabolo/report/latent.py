@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diabolo.report.densities import Prior
-from diabolo.report.style import BLUE, CYCLE, GRID, INK, MUTED, PAPER, RED, legend, new_figure, sequence, tidy
+from diabolo.report.style import (
+    BLUE,
+    CYCLE,
+    GRID,
+    INK,
+    MUTED,
+    PAPER,
+    RED,
+    legend,
+    new_figure,
+    sequence,
+    tidy,
+    write,
+)
 from diabolo.report.view import View, as_rows, spaced
 
 if TYPE_CHECKING:
@@ -19,6 +32,7 @@ if TYPE_CHECKING:
 SHARES = (1 - np.exp(-1 / 2), 1 - np.exp(-2))
 _PRIOR_DRAWS = 4000
 _LINES = 200  # of the grid on which a density is drawn
+_MOST_NAMED = 100
 
 
 def plot_latent(
@@ -43,7 +57,8 @@ def plot_latent(
     X : array of shape (n_rows, ...)
         Rows.
     labels : array of shape (n_rows,), optional
-        Colours: classes (up to ten) or numbers. Takes the place of the thumbnails.
+        Colours: up to ten classes, numbers, or more classes as words, which then stand on the map. Takes the place of
+        the thumbnails.
     thumbnails : int
         Images laid on the map, for images without labels.
     ellipses : int
@@ -150,6 +165,13 @@ def _points(axes: Axes, points: np.ndarray, labels: np.ndarray | None) -> None:
             own = points[labels == name]
             axes.scatter(own[:, 0], own[:, 1], s=size, color=colour, alpha=0.7, linewidths=0, label=str(name))
         legend(axes, loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.4, borderaxespad=0.2)
+        return
+    if labels.dtype.kind not in "fiub" and len(classes) <= _MOST_NAMED:  # kinds, not quantities
+        colours = np.array(CYCLE)[numbers % len(CYCLE)]
+        axes.scatter(points[:, 0], points[:, 1], s=size, c=colours, alpha=0.7, linewidths=0)
+        for k, name in enumerate(classes):
+            across, up = np.median(points[numbers == k], axis=0)
+            write(axes, across, up, str(name), ha="center", va="center", fontsize=7)
         return
     axes.scatter(
         points[:, 0],

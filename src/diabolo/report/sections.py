@@ -15,6 +15,7 @@ from diabolo.report.densities import Prior, in_words, is_gaussian_product, singl
 from diabolo.report.judgement import judgement
 from diabolo.report.numbers import plain
 from diabolo.report.rate_distortion import plot_rate_distortion
+from diabolo.report.style import CYCLE
 from diabolo.report.view import View, spaced
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class Material:
         Noisy versions of ``test``.
     labels : array, optional
         Classes or numbers of ``test``, for the map.
+    shares : array, optional
+        How far ``train`` belongs to each cluster, of a clustering.
     """
 
     estimator: Any
@@ -95,6 +98,7 @@ class Material:
     metrics: Mapping[str, Any]
     noisy: np.ndarray | None = None
     labels: np.ndarray | None = None
+    shares: np.ndarray | None = None
     view: View = field(init=False)
 
     def __post_init__(self) -> None:
@@ -150,9 +154,8 @@ def _given(m: Material, rest: str) -> str:
 
 
 def _clusters(m: Material) -> Section | None:
-    if not hasattr(m.estimator, "cluster_centers_"):
+    if m.shares is None:
         return None
-    labels = m.estimator.predict(m.train)
     kind = "" if m.view.kind == "image" else " The orange line is the decoded centre, blue lines are rows."
     panels = [
         Panel(
@@ -162,9 +165,14 @@ def _clusters(m: Material) -> Section | None:
             f"first.{m.scale}",
         ),
         Panel(
-            latent.plot_latent(m.estimator, m.train, labels, view=m.view),
+            latent.plot_latent(m.estimator, m.train, m.shares.argmax(1).astype(str), view=m.view),
             "Map of the codes by cluster",
             "Each point is the code of a row, coloured by its cluster"
+            + (
+                ", whose number stands where they are; colours return"
+                if m.shares.shape[1] > len(CYCLE)
+                else ""
+            )
             + (
                 "."
                 if m.estimator.n_components_ < 3
@@ -172,13 +180,13 @@ def _clusters(m: Material) -> Section | None:
             ),
         ),
         Panel(
-            clusters.plot_members(m.estimator, m.train, "typical", view=m.view),
+            clusters.plot_members(m.estimator, m.train, "typical", shares=m.shares, view=m.view),
             "The most typical of each cluster",
             "One line for each cluster, by its number: first its decoded centre, then the rows that belong to it most "
             f"surely.{kind}",
         ),
         Panel(
-            clusters.plot_members(m.estimator, m.train, "uncertain", view=m.view),
+            clusters.plot_members(m.estimator, m.train, "uncertain", shares=m.shares, view=m.view),
             "The most uncertain of each cluster",
             "The same with the rows that belong to their cluster least surely. Where these are of another kind than "
             f"the typical ones, a cluster holds more than one thing.{kind}",
@@ -415,6 +423,10 @@ def _latent(m: Material) -> Section:
             " The curve is the prior."
             if d == 1
             else " Ellipses: posteriors q(z|x) of some rows at two deviations."
+        )
+    if labels is not None:
+        read += " Colours are those of the classes that were given" + (
+            ", not of the clusters." if m.shares is not None else "."
         )
     if d > 1 and m.view.kind == "image" and labels is None:
         read += " Small pictures are the observations whose codes lie there."

@@ -104,14 +104,16 @@ def write_report(
     if metrics is None:
         more = {} if noisy is None else {"X_noisy": noisy[which]}
         metrics = estimator.evaluate(test[which], **more).as_dict()
+    shown = spaced(len(train), _MOST_ROWS)
     material = Material(
         estimator=estimator,
-        train=train[spaced(len(train), _MOST_ROWS)],
+        train=train[shown],
         test=test[which],
         held_out=X_test is not None,
         metrics=metrics,
         noisy=None if noisy is None else noisy[which],
         labels=None if labels is None else labels[which],
+        shares=_shares(estimator, train, shown),
     )
     name = type(estimator).__name__
     html = render(
@@ -125,6 +127,16 @@ def write_report(
         footer=_footer(),
     )
     return write_atomic(path, html.encode("utf-8"))
+
+
+def _shares(estimator: Any, train: np.ndarray, shown: np.ndarray) -> np.ndarray | None:
+    """Return how far rows belong to clusters, as the fit had it where it says more than ``predict``; else None."""
+    if not hasattr(estimator, "cluster_centers_"):
+        return None
+    known = getattr(estimator, "label_distributions_", ())
+    if len(known) == len(train):
+        return np.asarray(known)[shown]
+    return np.asarray(estimator.predict_proba(train[shown]))
 
 
 def _lead(m: Material, n_train: int, source: str | None) -> str:
@@ -175,6 +187,9 @@ def _tables(estimator: Any) -> list[tuple[str, list[tuple[str, str]], bool]]:
         facts.append(("time", f"{plain(seconds)} s of training"))
     n_parameters = sum(p.numel() for p in estimator.model_.parameters())
     facts.append(("parameters", f"{n_parameters:,}"))
+    for restart in estimator.restarts_ if len(getattr(estimator, "restarts_", ())) > 1 else ():
+        said = f"score {plain(restart.score)}, {restart.n_empty} empty clusters; agrees with the others to "
+        facts.append((f"restart from seed {restart.seed}", said + plain(restart.agreement)))
     tables.append(("What was chosen and done", facts, True))
     return tables
 
