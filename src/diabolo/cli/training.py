@@ -146,7 +146,9 @@ def save(estimator: Any, folder: Path, configuration: dict[str, Any], seconds: f
         "n_epochs": estimator.n_iter_,
         "stopped": estimator.stopped_,
         "best_step": estimator.best_step_,
-        "seconds": round(seconds, 3),
+        "seconds": round(
+            max(seconds, *(row["seconds"] for row in estimator.history_[-1:]), 0.0), 3
+        ),  # all of a resumed one
         "choices": estimator.choices_,
         "seed": estimator.seed_,
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -51,6 +51,9 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
     target made of Q (:class:`~diabolo.objectives.Clustering`). With the DCEC network this is Guo et al. 2017,
     with fully connected layers their IDEC, without the squared error DEC (Xie et al. 2016).
 
+    ``score``, by which ``GridSearchCV`` chooses where nothing else is said, is that of the reconstructions and knows
+    nothing of clusters.
+
     Parameters
     ----------
     n_clusters : int
@@ -65,7 +68,8 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         Where the centres start. ``"k-means"``: 20 starts on the codes, as in the papers. ``"graph"``: rows merge
         along a graph of nearest rows (graph degree linkage, Zhang et al. 2012), and how far each belongs to the
         clusters found there is multiplied into Q wherever a target P is made of it. Images of 16 pixels and more
-        are near when each pixel of the one finds its like in the other at most two pixels away (Keysers et al. 2007).
+        are also compared by shape, near when each pixel of the one finds its like in the other at most two pixels away
+        (Keysers et al. 2007), and the graph with the clearer clusters is taken.
         ``"auto"``: k-means for ``preset="paper"``, else the graph.
     augmentation : str or Corruption, optional
         What becomes of the rows of every batch, in both stages; targets are made of rows as they are (Guo et
@@ -114,8 +118,8 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         Cluster of each row of the fit, the largest of its shares.
     label_distributions_ : array of shape (n_rows, n_clusters)
         How far each row of the fit belongs to each cluster; rows sum to 1. Where clusters start along a graph, Q times
-        what the graph says of the row: ``predict`` and ``predict_proba`` know codes alone, and may put a few of these
-        rows elsewhere.
+        what the graph says of the row: ``predict`` and ``predict_proba`` know codes alone, and may put some of these
+        rows elsewhere, the more the shorter the training. No calibrated probabilities: they are surer than they are right.
     cluster_centers_ : array of shape (n_clusters, n_components)
         Centres, in the space of codes; ``inverse_transform`` shows them in X's.
     restarts_ : list of Restart
@@ -320,6 +324,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         self.label_distributions_ = objective.assigned(log_q).numpy(force=True)
         self.labels_ = self.label_distributions_.argmax(1)
         self._judge(objective, x, log_q, outcome)
+        outcome.n_steps, outcome.best_step = self.n_steps_, self.best_step_  # of both stages
         self._tell(outcome)
         return self
 
@@ -400,8 +405,8 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
             said.append(f"{n_empty} of {self.n_clusters} clusters hold no row")
         if said:
             warn(
-                f"{'; '.join(said)}. Fewer clusters may describe X better, or more epochs of the first stage hold more "
-                "apart.",
+                f"{'; '.join(said)}. Fewer clusters may describe X better, more epochs of the first stage hold more apart, or "
+                "another init start elsewhere.",
             )
 
     def _build(self, array: np.ndarray | Surveyed, valid: np.ndarray | None = None) -> None:

@@ -123,5 +123,5 @@ class ReconstructingEstimator(GeneratingEstimator):
         if ratio > _ONE_UNIT_RATIO:
             warn(
                 f"the deviations of the columns of X differ {ratio:.0f}-fold, so the largest columns decide the "
-                "reconstruction error; if the columns have different units, use scale='column'.",
+                "reconstruction error and the codes; if the columns have different units, use scale='column'.",
             )
