@@ -89,6 +89,15 @@ def test_of_images_the_clusters_with_the_larger_modularity_are_kept(make, by_sha
     assert clustering_scores(which, other.argmax(1)).accuracy < 0.8
 
 
+@pytest.mark.parametrize("most", [400, 100])  # also where only some of them are linked
+def test_equal_rows_belong_alike(most, monkeypatch):
+    monkeypatch.setattr(clusters, "_MOST_ROWS", most)
+    rows = np.random.default_rng(0).normal(size=(12, 3)).repeat(20, axis=0)
+    shares = graph_clusters(rows, 5)
+    np.testing.assert_array_equal(shares, shares[::20].repeat(20, axis=0))
+    np.testing.assert_allclose(shares.sum(1), 1)
+
+
 def test_bytes_are_values():
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 16), dtype=np.uint8)
     np.testing.assert_array_equal(graph_clusters(images, 3), graph_clusters(images.astype(np.float32), 3))

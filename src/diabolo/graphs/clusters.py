@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from operator import itemgetter
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
 
 from diabolo.graphs.agreement import agreed
@@ -33,7 +35,7 @@ def graph_clusters(
     pixels and more have other graphs too, in which those are near that explain each other (:func:`nearest_images`), and
     what three of these agree on (:func:`agreed`) is kept where its modularity is as large: where shapes make the kinds, and
     not colours or brightness. Of more than 100,000 rows a seeded subset is merged, and the others belong where their 10
-    nearest rows of it do.
+    nearest rows of it do. Equal rows belong alike.
 
     Parameters
     ----------
@@ -75,12 +77,26 @@ def graph_clusters(
         graph = nearest_images(whole[torch.as_tensor(some)], flat[some], _NEIGHBOURS[-1], progress)
         candidates.insert(0, _along_images(graph, n_clusters))
     _, shares = max(candidates, key=itemgetter(0))
+    same = _equal_rows(whole)
     if not len(others):
-        return shares
+        return _means(shares, same)
     _, nearest = NearestNeighbors(n_neighbors=_NEAREST).fit(flat[some]).kneighbors(flat[others])
     found = np.empty((len(flat), n_clusters))
     found[some], found[others] = shares, shares[nearest].mean(1)
-    return found
+    return _means(found, same)
+
+
+def _equal_rows(rows: Tensor) -> np.ndarray:
+    """Return a number for each row that equal rows share, from 0."""
+    numbers: dict[bytes, int] = {}
+    flat = np.ascontiguousarray(rows.flatten(1).numpy(force=True))
+    return np.array([numbers.setdefault(blake2b(row.tobytes()).digest(), len(numbers)) for row in flat])
+
+
+def _means(shares: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return the shares with those of each group in the place of its rows': equal rows have edges to different ones."""
+    member = csr_array((np.ones(len(groups)), (groups, np.arange(len(groups)))))
+    return (member @ shares / member.sum(1)[:, None])[groups]
 
 
 def _along_rows(rows: np.ndarray, n_clusters: int) -> tuple[float, np.ndarray]:
