@@ -169,9 +169,10 @@ def _points(axes: Axes, points: np.ndarray, labels: np.ndarray | None) -> None:
     if labels.dtype.kind not in "fiub" and len(classes) <= _MOST_NAMED:  # kinds, not quantities
         colours = np.array(CYCLE)[numbers % len(CYCLE)]
         axes.scatter(points[:, 0], points[:, 1], s=size, c=colours, alpha=0.7, linewidths=0)
+        plate = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
         for k, name in enumerate(classes):
             across, up = np.median(points[numbers == k], axis=0)
-            write(axes, across, up, str(name), ha="center", va="center", fontsize=7)
+            write(axes, across, up, str(name), ha="center", va="center", color=INK, bbox=plate)
         return
     axes.scatter(
         points[:, 0],
