@@ -322,6 +322,14 @@ def test_use_of_a_fitted_model_with_wrong_arguments(fitted):
             call()
 
 
+def test_one_image_is_no_array_of_images():
+    images = RNG.random((20, 4, 5))
+    model = vae().fit(images)
+    with pytest.raises(ValueError, match=r"X has the shape of one observation, \(4, 5\).*give X\[None\]"):
+        model.transform(images[0])
+    assert model.transform(images[:1]).shape == (1, 2)
+
+
 def test_not_fitted_comes_first():
     from sklearn.exceptions import NotFittedError
 

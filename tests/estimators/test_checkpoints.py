@@ -482,3 +482,12 @@ def test_held_out_rows_beside_pairs_are_judged_with_noise():
         model = DenoisingAutoEncoder(2, corruption=Gaussian(scale), **{**SMALL, "max_epochs": 1})
         losses.append(model.fit(X, X_noisy=X, X_val=X).history_[-1]["val_loss"])
     assert losses[1] > 1.05 * losses[0]
+
+
+def test_steps_of_a_clustering_are_counted_from_the_first_stage(tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        after(patch, 5 * 5 + 3, lambda: signal.raise_signal(signal.SIGINT))
+        with pytest.warns(InterruptedWarning, match="interrupted at step 28; .*weights of step"):
+            broken = DeepClustering(3, **SMALL, max_iter=20).fit(X, checkpoint_dir=tmp_path)
+    assert broken.n_steps_ == 28
+    assert broken.restarts_[0].n_steps == 3

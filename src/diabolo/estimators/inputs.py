@@ -79,6 +79,11 @@ def _is_numeric(column: Any, kind: str) -> bool:
 def _checked_array(estimator: Any, X: Any, *, reset: bool, name: str) -> np.ndarray:
     least = 2 if reset else 1
     n_dims = np.ndim(X) if isinstance(X, list | tuple) else getattr(X, "ndim", 2)
+    one = () if reset else getattr(estimator, "row_shape_", ())
+    if len(one) > 1 and getattr(X, "shape", None) == tuple(one):
+        raise ValueError(
+            f"{name} has the shape of one observation, {tuple(one)}: of one alone give {name}[None]."
+        )
     with _said_of(name):
         if n_dims <= 2:
             array = validate_data(
