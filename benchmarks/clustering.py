@@ -125,7 +125,7 @@ def graph_degree_linkage(which: str, seed: int) -> dict[str, Any]:
 
 
 def graph_of_images(which: str, seed: int) -> dict[str, Any]:
-    """The same where pixels may look for their like a little way off, from which it starts for other images."""
+    """The same with graphs where pixels may look for their like a little way off, as it starts for other images."""
     images = rows_of(which)[0]
     return scored(which, lambda _: graph_clusters(images, n_clusters(which), seed).argmax(1))
 

@@ -53,6 +53,7 @@ _ROOMS = (
     "objectives",
     "schedules",
     "models",
+    "graphs",
     "measures",
 )
 

@@ -62,6 +62,28 @@ def test_the_report_is_written_again_from_the_run(run, typed, tmp_path):
     assert again == first
 
 
+def test_classes_that_have_changed_are_left_out_and_it_is_said(places, typed, tmp_path, monkeypatch):
+    classes, out = tmp_path / "y.npy", tmp_path / "c"
+    np.save(classes, np.arange(120) % 3)
+    monkeypatch.chdir(tmp_path)
+    said = typed("cluster", places / "images.npy", "--labels", "y.npy", "--out", out, *WORDS)
+    assert said.code == 0, said.err
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert typed("report", out).err == ""
+    assert "NMI" in (out / "report.html").read_text()
+    np.save(classes, np.arange(119))
+    said = typed("report", out)
+    assert said.code == 0
+    assert (
+        "drawn without the known classes: --labels must hold one class for each of the 120 rows" in said.err
+    )
+    assert "NMI" not in (out / "report.html").read_text()
+    assert typed("evaluate", out).code == 0  # which asks for none
+    classes.unlink()
+    assert "drawn without the known classes" in typed("report", out).err
+
+
 def test_new_rows_are_put_into_clusters(run, places, typed, tmp_path):
     said = typed("encode", run, places / "images.npy", "--clusters", "--out", tmp_path / "new.csv")
     assert said.code == 0, said.err

@@ -92,9 +92,10 @@ def test_of_images_the_clusters_with_the_larger_modularity_are_kept(make, by_sha
 @pytest.mark.parametrize("most", [400, 100])  # also where only some of them are linked
 def test_equal_rows_belong_alike(most, monkeypatch):
     monkeypatch.setattr(clusters, "_MOST_ROWS", most)
-    rows = np.random.default_rng(0).normal(size=(12, 3)).repeat(20, axis=0)
+    rows = np.random.default_rng(0).normal(size=(4, 3)).repeat(40, axis=0)
+    rows[:40, 0] = [0.0, -0.0] * 20
     shares = graph_clusters(rows, 5)
-    np.testing.assert_array_equal(shares, shares[::20].repeat(20, axis=0))
+    np.testing.assert_array_equal(shares, shares[::40].repeat(40, axis=0))
     np.testing.assert_allclose(shares.sum(1), 1)
 
 
@@ -120,6 +121,25 @@ def test_a_subset_of_many_rows_is_enough(moons, monkeypatch):
     np.testing.assert_allclose(first.sum(1), 1)
     assert adjusted_rand_score(whole.argmax(1), first.argmax(1)) > 0.95
     assert np.any(first != graph_clusters(rows, 2, seed=2))
+
+
+def test_rows_come_in_any_memory(tmp_path):
+    images, _ = strokes(60)
+    wanted = graph_clusters(images.astype(np.float32), 3)
+    np.save(tmp_path / "x.npy", images.astype(np.float32))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    backwards = images[::-1].astype(np.float32)[::-1]
+    for rows in (images.astype(">f4"), backwards, mapped, torch.as_tensor(images).float()):
+        np.testing.assert_array_equal(graph_clusters(rows, 3), wanted)
+    half = (255 * images).astype(np.float16)  # whose squares are too large for it
+    np.testing.assert_array_equal(graph_clusters(half, 3), graph_clusters(half.astype(np.float32), 3))
+    with pytest.raises(ValueError, match=r"two axes or more, got the shape \(60,\)"):
+        graph_clusters(images[:, 0, 0], 3)
+
+
+@pytest.mark.filterwarnings("error")
+def test_equal_images_are_clustered_too():
+    assert graph_clusters(np.ones((40, 16, 16)), 2).shape == (40, 2)
 
 
 @pytest.mark.parametrize(("n_rows", "n_clusters"), [(3, 4), (1, 1), (5, 0)])

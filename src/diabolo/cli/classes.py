@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
-from .source import Reading, beside, read
+from .source import Reading, Rows, beside, read
 
 if TYPE_CHECKING:
     import numpy as np
 
 
+def scored_again(rows: Rows, config: Mapping[str, Any]) -> Rows:
+    """Return the rows of a run with the classes that it was scored with; without any, and said so, where these are gone."""
+    given = config["options"].get("labels")
+    if given is None:
+        return rows
+    place = config["rows"].get("labels", given)
+    try:
+        found = classes(
+            place if Path(place).exists() else given, Reading(**config["reading"]), len(rows.train)
+        )
+    except (OSError, ValueError, UsageError) as error:
+        print(f"diabolo: drawn without the known classes: {error}", file=sys.stderr)
+        return replace(rows, test_labels=None)
+    return replace(rows, test_labels=found)
+
+
 def classes(path: str, reading: Reading, n_rows: int) -> np.ndarray:
-    """Return the known classes in a file: one column, or the labels of a data set."""
+    """Return the known classes in a file, one for each row."""
     if path.lower().endswith(".npy"):
         import numpy as np
 

@@ -68,6 +68,8 @@ def cluster(
     seed = options["random_state"] if isinstance(options["random_state"], int) else 0
     configuration = effective(estimator, options, setting, rows, reading, seed=seed)
     configuration["rows"]["whole"] = True
+    if labels is not None:
+        configuration["rows"]["labels"] = str(Path(labels).expanduser().resolve())
     if dry_run:
         folder = new_folder(out, data.name, model, overwrite=overwrite, make=False)
         facts = plan_facts(estimator, rows, configuration, folder)

@@ -137,8 +137,10 @@ def report(
     path = Path(out).expanduser() if out else opened.model.parent / REPORT
     path.parent.mkdir(parents=True, exist_ok=True)
     if opened.config["rows"].get("whole"):
+        from .classes import scored_again
         from .cluster import measured
 
+        rows = scored_again(rows, opened.config)
         pages.write_clusters(path, estimator, rows, measured(estimator, rows))
         show.result(f"wrote {path}", {"out": str(path)}, brief=str(path))
         return

@@ -116,8 +116,11 @@ def _part(argument: Argument, value: Any, inner: Mapping[str, Any]) -> tuple[Any
     parts = factories(argument.room or "")
     fitting = [name for name, own in named(argument.room or "").items() if set(inner) <= set(own)]
     if value in (None, "auto") and not (value and len({class_of(parts[name]) for name in fitting}) == 1):
+        if not fitting:
+            raise UsageError(f"{options}: no {argument.name} has all of these, drop some")
+        need = "needs" if len(inner) == 1 else "need"
         raise UsageError(
-            f"{options} needs a chosen {argument.name}: add --{argument.name} {' or '.join(fitting)}"
+            f"{options} {need} a chosen {argument.name}: add --{argument.name} {' or '.join(fitting)}"
         )
     if not isinstance(value, str):  # a recipe's part
         unknown = set(inner) - set(value.get_params(deep=False))

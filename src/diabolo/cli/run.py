@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .classes import classes
 from .errors import UsageError
 from .source import Reading, Rows, gather, in_blocks, read, whole
 
@@ -84,7 +83,7 @@ class Run:
             )
         source, reading = _found(self.config["source"], split["source"]), Reading(**self.config["reading"])
         rows = (
-            self._whole(read(source, replace(reading, stream=False)), reading)
+            whole(read(source, replace(reading, stream=False)))
             if split.get("whole")
             else gather(
                 source,
@@ -100,13 +99,6 @@ class Run:
                 f"rows, now {len(rows.train)} + {len(rows.test)}; give INPUT"
             )
         return rows
-
-    def _whole(self, data: Dataset, reading: Reading) -> Rows:
-        """Return all rows, with the known classes that the run was scored with where they are still there."""
-        labels = self.config["options"].get("labels")
-        if labels is None or not Path(labels).expanduser().exists():
-            return whole(data)
-        return whole(data, classes(labels, reading, len(data.X)))
 
     def _check_names(self, data: Dataset) -> None:
         known = self.config.get("feature_names")

@@ -148,7 +148,7 @@ def save(estimator: Any, folder: Path, configuration: dict[str, Any], seconds: f
         "best_step": estimator.best_step_,
         "seconds": round(
             max(seconds, *(row["seconds"] for row in estimator.history_[-1:]), 0.0), 3
-        ),  # all of a resumed one
+        ),  # of the steps before a resume too
         "choices": estimator.choices_,
         "seed": estimator.seed_,
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

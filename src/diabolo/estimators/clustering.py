@@ -81,7 +81,7 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         Whether the second stage still learns the squared error.
     n_init : int
         Trainings from different seeds, of which the one with the smallest loss is kept, of those with the fewest
-        empty clusters. They share one graph.
+        empty clusters. They share the graph of the first.
     refresh_every : int
         Steps between two targets P.
     tol : float
@@ -247,7 +247,9 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
             )
         trials = []
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init)
-        graph = RowGraph(int(seeds[0]))
+        graph = RowGraph(
+            clone(self).set_params(random_state=int(seeds[0]))._new_seed()
+        )  # as the first would draw it
         for i, seed in enumerate(seeds):
             trial = clone(self).set_params(n_init=1, random_state=int(seed))
             own_place = None if place is None else place / f"restart-{i}"
@@ -377,7 +379,8 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
         """Put the centres where the clusters start; where their rows are known too, the targets are made of both."""
         init = self._preset.init if self.init == "auto" else self.init
         codes, shares = codes_of(self.model_, x).cpu().numpy(), None
-        with seeded(self.seed_ + 2), progress_bar(f"{type(self).__name__}: graph", self.verbose) as progress:
+        init = "k-means" if graph is None else init
+        with seeded(self.seed_ + 2), progress_bar(f"{type(self).__name__}: {init}", self.verbose) as progress:
             if graph is not None and init == "graph":
                 shares = graph.shares(self.model_.model.scaled(x), self.n_clusters, progress)
             centres = first_centres(codes, self.n_clusters, self.seed_, shares)

@@ -29,7 +29,7 @@ class Restart:
     agreement : float or None
         Mean adjusted Rand index of its labels with those of the other restarts; None for the only one. Clusters
         that are there come back, so a low agreement of all says that some are not. Restarts from the graph of rows
-        as they are share their start, and agree more.
+        share that of the first, and agree more.
     n_empty : int
         Clusters that hold no row. Where there are some, a high agreement only says that rows fell together.
     """

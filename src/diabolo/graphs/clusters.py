@@ -51,7 +51,7 @@ def graph_clusters(
     Raises
     ------
     ValueError
-        If there are fewer than two rows, or fewer than clusters.
+        If rows are no array of two axes or more, fewer than two, or fewer than clusters.
 
     Examples
     --------
@@ -62,13 +62,14 @@ def graph_clusters(
     from sklearn.decomposition import PCA  # half a second, which k-means need not pay
     from sklearn.neighbors import NearestNeighbors
 
-    if not 1 <= n_clusters <= len(rows) or len(rows) < 2:
-        raise ValueError(f"{len(rows)} rows cannot make {n_clusters} clusters along a graph.")
-    whole = torch.as_tensor(rows)
-    whole = whole if whole.is_floating_point() else whole.float()
+    whole = _floats(rows)
+    if whole.ndim < 2:
+        raise ValueError(f"rows must have two axes or more, got the shape {tuple(whole.shape)}.")
+    if not 1 <= n_clusters <= len(whole) or len(whole) < 2:
+        raise ValueError(f"{len(whole)} rows cannot make {n_clusters} clusters along a graph.")
     whole = whole[:, None] if whole.ndim == 3 else whole
     flat = whole.flatten(1).numpy(force=True)
-    if flat.shape[1] > _DIMENSIONS[0]:
+    if flat.shape[1] > _DIMENSIONS[0] and np.ptp(flat, axis=0).any():
         flat = PCA(min(_DIMENSIONS[-1], *flat.shape), random_state=seed).fit_transform(flat)
     order = np.random.default_rng(seed).permutation(len(flat))
     some, others = np.sort(order[:_MOST_ROWS]), order[_MOST_ROWS:]
@@ -86,10 +87,19 @@ def graph_clusters(
     return _means(found, same)
 
 
+def _floats(rows: np.ndarray | Tensor) -> Tensor:
+    """Return rows in single precision, or in double where they are so, in memory that torch can read."""
+    if not isinstance(rows, Tensor):
+        array = np.asarray(rows)
+        array = np.ascontiguousarray(array, np.float64 if array.dtype == np.float64 else np.float32)
+        rows = torch.from_numpy(array if array.flags.writeable else array.copy())
+    return rows.detach() if rows.dtype in (torch.float32, torch.float64) else rows.detach().float()
+
+
 def _equal_rows(rows: Tensor) -> np.ndarray:
     """Return a number for each row that equal rows share, from 0."""
     numbers: dict[bytes, int] = {}
-    flat = np.ascontiguousarray(rows.flatten(1).numpy(force=True))
+    flat = rows.flatten(1).numpy(force=True) + 0.0  # -0 is 0
     return np.array([numbers.setdefault(blake2b(row.tobytes()).digest(), len(numbers)) for row in flat])
 
 

@@ -103,6 +103,11 @@ def plot_latent(
     return figure
 
 
+def named(labels: np.ndarray) -> bool:
+    """Whether a map in two dimensions has so many kinds that their names stand on it, and not in a legend."""
+    return len(CYCLE) < len(np.unique(labels)) <= _MOST_NAMED
+
+
 def plot_rates(rates: Sequence[float], active: Sequence[bool] | None = None) -> Figure:
     """Draw the rate of each dimension in nats per row, the largest first; dimensions in use stand out.
 
@@ -166,7 +171,7 @@ def _points(axes: Axes, points: np.ndarray, labels: np.ndarray | None) -> None:
             axes.scatter(own[:, 0], own[:, 1], s=size, color=colour, alpha=0.7, linewidths=0, label=str(name))
         legend(axes, loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.4, borderaxespad=0.2)
         return
-    if labels.dtype.kind not in "fiub" and len(classes) <= _MOST_NAMED:  # kinds, not quantities
+    if labels.dtype.kind not in "fiub" and named(labels):  # kinds, not quantities
         colours = np.array(CYCLE)[numbers % len(CYCLE)]
         axes.scatter(points[:, 0], points[:, 1], s=size, c=colours, alpha=0.7, linewidths=0)
         plate = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6}

@@ -15,7 +15,6 @@ from diabolo.report.densities import Prior, in_words, is_gaussian_product, singl
 from diabolo.report.judgement import judgement
 from diabolo.report.numbers import plain
 from diabolo.report.rate_distortion import plot_rate_distortion
-from diabolo.report.style import CYCLE
 from diabolo.report.view import View, spaced
 
 if TYPE_CHECKING:
@@ -170,7 +169,7 @@ def _clusters(m: Material) -> Section | None:
             "Each point is the code of a row, coloured by its cluster"
             + (
                 ", whose number stands where they are; colours return"
-                if m.shares.shape[1] > len(CYCLE)
+                if latent.named(m.shares.argmax(1))
                 else ""
             )
             + (
@@ -425,7 +424,7 @@ def _latent(m: Material) -> Section:
             else " Ellipses: posteriors q(z|x) of some rows at two deviations."
         )
     if labels is not None:
-        read += " Colours are those of the classes that were given" + (
+        read += " Colours are those of the labels that were given" + (
             ", not of the clusters." if m.shares is not None else "."
         )
     if d > 1 and m.view.kind == "image" and labels is None:

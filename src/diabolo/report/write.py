@@ -50,7 +50,7 @@ def write_report(
     estimator : AutoEncoder, DenoisingAutoEncoder or VAE
         A fitted one.
     X_train : array of shape (n_rows, ...)
-        Rows it was fitted on.
+        Rows it was fitted on; of a clustering all of them in their order, for whom the labels are those of the fit.
     X_test : array of shape (n_rows, ...), optional
         Rows it has not seen, one or more, which are shown and measured; training rows by default.
     metrics : mapping, optional

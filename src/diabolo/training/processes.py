@@ -25,6 +25,7 @@ _OF_THE_ENGINE = re.compile(
 )
 
 T = TypeVar("T")
+_made: list[Any] = []
 
 
 class LostProcessError(RuntimeError):
@@ -216,14 +217,15 @@ def _join() -> None:
             "start all of them with torchrun, or unset WORLD_SIZE to train alone."
         ) from error
     atexit.register(leave)
+    _made.append(dist.group.WORLD)
 
 
 def leave() -> None:
-    """Leave the other processes, so that no thread of the engine is left; at the end of a process at the latest.
+    """Leave the process group that :func:`joined` made, so that no thread of the engine is left, at the latest in the end.
 
     A thread that outlives the interpreter may end the process with an abort, for which a launcher starts all of them
     again (https://github.com/pytorch/pytorch/pull/179291).
     """
-    if dist.is_initialized():
+    if _made and dist.is_initialized() and _made.pop() is dist.group.WORLD:
         gc.collect()  # DistributedDataParallel lies in a circle with what it wraps
         dist.destroy_process_group()
