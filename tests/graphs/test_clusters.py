@@ -146,3 +146,11 @@ def test_equal_images_are_clustered_too():
 def test_clusters_need_rows(n_rows, n_clusters):
     with pytest.raises(ValueError, match=f"{n_rows} rows cannot make {n_clusters} clusters"):
         graph_clusters(np.eye(5)[:n_rows], n_clusters)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_rows_are_finite(value):
+    rows = np.eye(40)
+    rows[3, 3] = value
+    with pytest.raises(ValueError, match="rows must be finite, and hold NaN or infinite values: fill these"):
+        graph_clusters(rows, 2)

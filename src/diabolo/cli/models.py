@@ -115,7 +115,8 @@ def _part(argument: Argument, value: Any, inner: Mapping[str, Any]) -> tuple[Any
     options = " and ".join(f"--{argument.name}.{name}".replace("_", "-") for name in inner)
     parts = factories(argument.room or "")
     fitting = [name for name, own in named(argument.room or "").items() if set(inner) <= set(own)]
-    if value in (None, "auto") and not (value and len({class_of(parts[name]) for name in fitting}) == 1):
+    alone = value == "auto" and len({class_of(parts[name]) for name in fitting}) == 1
+    if value in (None, "auto") and not alone:
         if not fitting:
             raise UsageError(f"{options}: no {argument.name} has all of these, drop some")
         need = "needs" if len(inner) == 1 else "need"
@@ -129,7 +130,7 @@ def _part(argument: Argument, value: Any, inner: Mapping[str, Any]) -> tuple[Any
         return value.set_params(**inner), []
     if value in fitting:
         return parts[value](**inner), []
-    if value == "auto":
+    if alone:
         note = f"{argument.name}={fitting[0]!r}: {options} belongs to it alone"
         return parts[fitting[0]](**inner), [note]
     if value in parts:

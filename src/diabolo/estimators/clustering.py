@@ -377,12 +377,12 @@ class DeepClustering(ClusterMixin, ReconstructingEstimator):
 
     def _start(self, objective: Clustering, x: Tensor, graph: RowGraph | None = None) -> None:
         """Put the centres where the clusters start; where their rows are known too, the targets are made of both."""
-        init = self._preset.init if self.init == "auto" else self.init
-        codes, shares = codes_of(self.model_, x).cpu().numpy(), None
-        init = "k-means" if graph is None else init
+        if (self._preset.init if self.init == "auto" else self.init) != "graph":
+            graph = None
+        init = "k-means" if graph is None else "graph"
+        codes, rows = codes_of(self.model_, x).cpu().numpy(), self.model_.model.scaled(x)
         with seeded(self.seed_ + 2), progress_bar(f"{type(self).__name__}: {init}", self.verbose) as progress:
-            if graph is not None and init == "graph":
-                shares = graph.shares(self.model_.model.scaled(x), self.n_clusters, progress)
+            shares = None if graph is None else graph.shares(rows, self.n_clusters, progress)
             centres = first_centres(codes, self.n_clusters, self.seed_, shares)
         with torch.no_grad():
             self.model_.centres.copy_(torch.as_tensor(centres))

@@ -51,7 +51,7 @@ def graph_clusters(
     Raises
     ------
     ValueError
-        If rows are no array of two axes or more, fewer than two, or fewer than clusters.
+        If rows are no array of two axes or more, fewer than two, or fewer than clusters, or hold what is not finite.
 
     Examples
     --------
@@ -66,7 +66,14 @@ def graph_clusters(
     if whole.ndim < 2:
         raise ValueError(f"rows must have two axes or more, got the shape {tuple(whole.shape)}.")
     if not 1 <= n_clusters <= len(whole) or len(whole) < 2:
-        raise ValueError(f"{len(whole)} rows cannot make {n_clusters} clusters along a graph.")
+        raise ValueError(
+            f"{len(whole)} rows cannot make {n_clusters} clusters along a graph: n_clusters must be 1 or more and at most "
+            "the number of rows, and rows two or more."
+        )
+    if not whole.isfinite().all():
+        raise ValueError(
+            "rows must be finite, and hold NaN or infinite values: fill these, or leave the rows out."
+        )
     whole = whole[:, None] if whole.ndim == 3 else whole
     flat = whole.flatten(1).numpy(force=True)
     if flat.shape[1] > _DIMENSIONS[0] and np.ptp(flat, axis=0).any():

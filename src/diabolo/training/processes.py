@@ -25,6 +25,7 @@ _OF_THE_ENGINE = re.compile(
 )
 
 T = TypeVar("T")
+#: The process group that was made here, and is no caller's own.
 _made: list[Any] = []
 
 
