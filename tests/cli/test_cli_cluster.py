@@ -7,6 +7,7 @@ import pytest
 
 from diabolo import load
 from diabolo.cli import models
+from diabolo.measures import clustering_scores
 from diabolo.training import Checkpoints
 
 CLUSTERING = {"clustering", "dcec", "dec", "dec_conv", "dec_conv_da", "idec", "mixture_vae", "vade"}
@@ -104,10 +105,17 @@ def test_a_model_without_clusters_has_none_to_give(places, typed, tmp_path):
     assert "--clusters needs a clustering" in said.err
 
 
-def test_rows_that_codes_put_elsewhere_are_counted(run, places):
+def test_rows_that_codes_put_elsewhere_are_counted(run, places, classes):
     model, metrics = load(run / "model.diabolo"), json.loads((run / "metrics.json").read_text())
-    elsewhere = model.predict(np.load(places / "images.npy")) != model.labels_
-    assert metrics["predicted_elsewhere"] == elsewhere.sum()
+    predicted = model.predict(np.load(places / "images.npy"))
+    n_elsewhere = (predicted != model.labels_).sum()
+    assert metrics["predicted_elsewhere"] == n_elsewhere > 0
+    accuracy = clustering_scores(np.load(classes), predicted).accuracy
+    assert metrics["predicted_accuracy"] == accuracy
+    said = (
+        f"it puts {n_elsewhere} of these 120 rows elsewhere, and {accuracy:.1%} of them in the right cluster"
+    )
+    assert said in (run / "report.html").read_text()
 
 
 def test_an_option_of_no_augmentation(places, typed):

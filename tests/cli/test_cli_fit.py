@@ -188,6 +188,22 @@ def test_wrong_data_is_refused_in_one_line(typed, tmp_path, array, sentence):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.parametrize("held_out", [True, False], ids=["held out", "--test"])
+def test_rows_that_could_not_be_measured_are_refused_before_the_training(typed, tmp_path, held_out):
+    """A tenth of the rows is held out, whichever it is."""
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    bad = X.copy()
+    bad[7, 2] = np.nan
+    np.save(tmp_path / "X.npy", bad if held_out else X)
+    np.save(tmp_path / "bad.npy", bad)
+    words = () if held_out else ("--test", tmp_path / "bad.npy")
+    for seed in range(4) if held_out else (0,):
+        said = typed("fit", tmp_path / "X.npy", *words, "--out", tmp_path / "x", "--random-state", seed)
+        assert said.code == 2
+        assert "in 1 of 30 rows, the first in row 7, column 2, counted from 0" in said.err
+        assert not (tmp_path / "x").exists()
+
+
 def test_a_missing_source_suggests_a_name(typed):
     said = typed("fit", "digts")
     assert said.code == 2

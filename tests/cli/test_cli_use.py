@@ -66,6 +66,16 @@ def test_flat_rows_are_folded_into_images(typed, places, tmp_path):
     assert "63" in said.err
 
 
+@pytest.mark.parametrize("command", ["encode", "reconstruct", "decode"])
+def test_what_is_read_is_not_written_over(typed, places, tmp_path, command):
+    rows = np.zeros((3, 2)) if command == "decode" else images(places)
+    np.save(tmp_path / "X.npy", rows)
+    said = typed(command, places / "ae", tmp_path / "X.npy", "--out", tmp_path / "X.npy")
+    assert said.code == 2
+    assert "is the file that is read" in said.err
+    np.testing.assert_array_equal(np.load(tmp_path / "X.npy"), rows)
+
+
 def test_denoise_only_with_a_denoising_model(typed, places, tmp_path):
     said = typed("denoise", places / "denoising", places / "images.npy", "--out", tmp_path / "clean.npy")
     assert said.out == f"wrote {tmp_path / 'clean.npy'}: restored rows of images: float64 (120, 8, 8)\n"
@@ -114,21 +124,12 @@ def test_a_density_fitted_afterwards_samples_and_scores(typed, places, tmp_path)
     estimator = diabolo.load(places / "ae/model.diabolo").fit_prior(
         images(places), "gaussian", random_state=3
     )
-    words = (
-        "sample",
-        tmp_path / "a.diabolo",
-        "-n",
-        4,
-        "--latent",
-        "ex_post",
-        "--observation",
-        "mean",
-        "--seed",
-        1,
-    )
-    assert typed(*words, "--out", tmp_path / "S.npy").code == 0
+    words = ("sample", tmp_path / "a.diabolo", "-n", 4, "--observation", "mean", "--seed", 1)
     want = estimator.sample(4, random_state=1)
-    np.testing.assert_allclose(np.load(tmp_path / "S.npy"), want, rtol=1e-6)
+    for latent in ((), ("--latent", "ex_post")):  # there is no other
+        assert typed(*words, *latent, "--out", tmp_path / "S.npy").code == 0
+        np.testing.assert_allclose(np.load(tmp_path / "S.npy"), want, rtol=1e-6)
+    assert "--latent ex_post" in typed(*words, "--latent", "prior").err
     judged = typed(
         "evaluate", tmp_path / "v.diabolo", places / "images.npy", "--latent", "ex_post", "--json"
     ).json()

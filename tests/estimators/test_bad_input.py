@@ -97,7 +97,8 @@ def test_data_that_cannot_be_fitted(bad, message):
         ({"scale": "row"}, "scale must be one of .*'column'"),
         ({"likelihood": "gausian"}, "likelihood must be one of .* Did you mean 'gaussian'"),
         ({"network": "conv3d"}, "network must be one of .* Did you mean 'conv"),
-        ({"posterior": "gaussian"}, "posterior must be one of"),
+        ({"likelihood": "MSE"}, "Did you mean 'squared_error'"),
+        ({"posterior": "gaussian"}, "posterior must be one of .* 'diagonal_gaussian' or 'full_gaussian'"),
         ({"prior": 3}, "prior must be a name .* or a Prior object, got 3 of type int"),
         ({"posterior": "deterministic"}, "no density.*DiagonalGaussian"),
         ({"likelihood": Gaussian(scale=-1.0)}, "scale .* must be a number above 0 in units of X"),
@@ -305,6 +306,7 @@ def test_use_of_a_fitted_model_with_wrong_arguments(fitted):
         (lambda: fitted.transform(X[:, :5]), "5 features.*expecting 6"),
         (lambda: fitted.transform(X.reshape(40, 3, 2)), r"rows of the shape \(6,\)"),
         (lambda: fitted.inverse_transform(np.zeros((3, 5))), "n_components = 2 columns, got 5"),
+        (lambda: fitted.inverse_transform(np.zeros((5, 3, 2))), r"give Z.reshape\(-1, 2\)"),
         (lambda: fitted.sample(0), "n must be a whole number, 1 or more"),
         (
             lambda: fitted.sample(3, latent="posterior"),
@@ -645,3 +647,34 @@ def test_a_warning_names_the_line_of_the_user(fit):
     with pytest.warns(UserWarning, match="deviations of the columns of X differ") as told:
         fit(AutoEncoder(1, **SMALL), rows)
     assert [warning.filename for warning in told] == [__file__] * len(told)
+
+
+def test_numbers_of_other_machines_and_in_words():
+    model = vae(max_epochs=1).fit(X.astype(np.float32))
+    swapped = X.astype(">f4")
+    assert model.transform(swapped).dtype == np.float32
+    np.testing.assert_array_equal(model.transform(swapped), model.transform(X.astype(np.float32)))
+    pd = pytest.importorskip("pandas")
+    whole = np.round(3 * X)
+    frame = pd.DataFrame(whole).assign(words=pd.Categorical(np.round(X[:, 0]).astype(int).astype(str)))
+    plain = np.column_stack([whole, np.round(X[:, 0])])
+    frame.columns = frame.columns.astype(str)
+    np.testing.assert_array_equal(
+        vae(max_epochs=1).fit(frame).transform(frame), vae(max_epochs=1).fit(plain).transform(plain)
+    )
+
+
+def test_one_axis_is_said_in_a_line():
+    for rows in (np.arange(300.0), np.arange(300.0).tolist(), X + 1j):
+        with pytest.raises(ValueError, match="Expected 2D array|Complex data not supported") as raised:
+            vae().fit(rows)
+        assert len(str(raised.value)) < 300
+
+
+@pytest.mark.parametrize("X_val", [X, np.full((9, 4), np.nan)], ids=["of other columns", "NaN"])
+def test_a_refit_that_is_refused_late_leaves_no_model(X_val):
+    model = vae(max_epochs=1).fit(X)
+    with pytest.raises(ValueError, match="X_val"):
+        model.fit(X[:, :4], X_val=X_val)
+    with pytest.raises(NotFittedError):
+        model.transform(X[:, :4])

@@ -110,3 +110,14 @@ def test_an_auto_encoder_is_diagnosed_by_its_codes():
     assert d.continuity.hole_share_prior is None
     with pytest.raises(ValueError, match="50"):
         ae.diagnose(X[:10])
+
+
+def test_codes_that_a_gaussian_does_not_describe_are_named():
+    """Of two heaps far apart, and of one."""
+    heap = torch.randn(400, 3, generator=torch.Generator().manual_seed(0)).numpy()
+    apart = heap.copy()
+    apart[::2] += 30
+    for rows, expected in [(heap, False), (apart, True)]:
+        ae = AutoEncoder(2, network="linear", max_epochs=30, random_state=0).fit(rows)
+        said = [finding for finding in ae.diagnose(rows).findings if "draws of a Gaussian" in finding]
+        assert bool(said) is expected

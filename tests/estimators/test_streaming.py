@@ -435,6 +435,8 @@ def test_what_goes_through_the_rows_does_it_in_blocks(pool):
     scores = vae.score_samples(X, 3)
     pool(2000)
     np.testing.assert_allclose(vae.score_samples(Counted(X), 3), scores, rtol=1e-4)
+    ae = AutoEncoder(2, **SMALL).fit(X)
+    np.testing.assert_allclose(ae.score_samples(Counted(X)), ae.score_samples(X), rtol=1e-4)
     vae.fit_prior(Counted(X), "gaussian")
     assert vae.sample(3, latent="ex_post").shape == (3, 8, 8)
     curve = rate_distortion(VAE(2, **SMALL), Counted(X), [0.1, 10], n_draws=2)

@@ -127,6 +127,14 @@ def test_beta_is_known_without_a_target(tmp_path):
     assert not hasattr(vae, "target_")
 
 
+@pytest.mark.parametrize("beta", [0, 1e-3, Linear(0.0)])
+def test_a_rate_that_nothing_weighs_is_said_once(beta):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        VAE(2, beta=beta, network=MLP((4,)), max_epochs=2, random_state=0).fit(DIGITS[:60])
+    assert ["beta=0 leaves the rate" in str(warning.message) for warning in said] == [True] * (beta == 0)
+
+
 @pytest.mark.parametrize(
     "beta", [Linear(3.0, share=1.0), Controlled(0.01, integral=0.1)], ids=["path", "steered"]
 )

@@ -1,6 +1,8 @@
 """What a user does with a fitted model, on tables, images and signals."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -100,6 +102,17 @@ def test_score_samples_keeps_rows_independent(vae):
     np.testing.assert_allclose(vae.score_samples(X[7:9], n_draws=20), whole[7:9], rtol=1e-10)
     assert whole.dtype == np.float64
     np.testing.assert_array_equal(whole, vae.score_samples(X, n_draws=20))
+
+
+def test_the_score_of_a_reconstruction_is_that_of_its_rows():
+    rows = np.concatenate([DIGITS[:200], DIGITS[:1] + 30])
+    ae = AutoEncoder(4, max_epochs=20, random_state=0).fit(DIGITS[:200])
+    scores = ae.score_samples(rows)
+    np.testing.assert_allclose(scores, -np.square(ae.reconstruct(rows) - rows).mean((1, 2)), rtol=1e-5)
+    assert ae.score(rows) == pytest.approx(scores.mean())
+    assert scores.argmin() == 200
+    counts = rows.astype(int)  # whose reconstructions are rounded
+    assert ae.fit(counts).score_samples(counts)[:9].max() < 0
 
 
 def test_score_samples_does_not_depend_on_blocks(vae, monkeypatch):
@@ -326,6 +339,49 @@ def test_partial_fit_learns_in_pieces():
     for _ in range(20):
         model.partial_fit(DIGITS[:200])
     assert model.score(DIGITS[:200]) > first
+
+
+@pytest.mark.parametrize("estimator", [AutoEncoder(4, random_state=0), VAE(4, random_state=0)])
+def test_partial_fit_goes_on_in_another_process(estimator, tmp_path):
+    """To the bits: also what the optimiser remembers goes along."""
+    ways = {
+        "here": lambda model: model,
+        "pickle": lambda model: pickle.loads(pickle.dumps(model)),
+        "file": lambda model: load(model.save(tmp_path / "m.diabolo")),
+        "copy": deepcopy,
+    }
+    found = {}
+    for name, way in ways.items():
+        model = clone(estimator)
+        for start in (0, 100, 0):
+            model = way(model.partial_fit(DIGITS[start : start + 100]))
+        found[name] = model.transform(DIGITS[:20])
+    for name in ways:
+        np.testing.assert_array_equal(found[name], found["here"], err_msg=name)
+
+
+def test_fits_in_threads_have_the_bits_of_fits_in_turn():
+    """torch has one generator for all threads, which is as it was afterwards."""
+    X = DIGITS[:200]
+    models = [cls(2, random_state=seed, max_epochs=20) for cls in (AutoEncoder, VAE) for seed in range(3)]
+    in_turn = [clone(model).fit(X).transform(X) for model in models]
+    before = torch.get_rng_state()
+    with ThreadPoolExecutor(3) as threads:
+        found = list(threads.map(lambda model: model.fit(X).transform(X), models))
+    assert torch.equal(torch.get_rng_state(), before)
+    for codes, expected in zip(found, in_turn, strict=True):
+        np.testing.assert_array_equal(codes, expected)
+
+
+def test_partial_fit_does_not_undo_a_fit():
+    """A fit ends with a rate of 0 and without an optimiser; the steps of a new one at the rate of a beginning go anywhere."""
+    model = AutoEncoder(4, max_epochs=60, random_state=0).fit(DIGITS[:400])
+    before = model.score(DIGITS[:400])
+    for start in (0, 100, 200, 300):
+        after = model.partial_fit(DIGITS[start : start + 100]).score(DIGITS[:400])
+        assert after > 1.05 * before  # minus the squared error
+    assert model.learning_rate_ == 2e-4
+    assert AutoEncoder(4, random_state=0).partial_fit(DIGITS[:100]).learning_rate_ == 2e-3
 
 
 def test_data_far_from_zero_keep_their_precision():

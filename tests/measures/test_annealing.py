@@ -317,6 +317,17 @@ def test_refusals(linear, arguments, message):
         bidirectional(model, 2, **arguments)
 
 
+@pytest.mark.parametrize("n_temperatures", [1, 3])
+def test_progress_is_told_to_its_end(linear, n_temperatures):
+    model, p = linear
+    few = {"n_chains": 2, "n_temperatures": n_temperatures, "n_leapfrog": 1, "block_rows": 2}
+    for measure, rows, n_runs in [(annealed_importance, p.sample((5,)), 2), (bidirectional, 5, 3)]:
+        told = []
+        measure(model, rows, progress=lambda *steps, told=told: told.append(steps), **few)
+        n = n_runs * n_temperatures * 3  # blocks
+        assert told == [(i, n) for i in range(1, n + 1)]
+
+
 # both bounds
 
 

@@ -125,6 +125,17 @@ class TestWhatGeometryGives:
         assert same.hole_share_prior > 0
         assert latent_continuity(gaussian()).hole_share_prior is None
 
+    def test_draws_of_a_gaussian(self):
+        """Of a ring of radius 1 and deviation w the codes are within 1.96 w of it; r^2 of the draws is exponential."""
+        for z, expected in [
+            (gaussian(), 0.05),
+            (ring(), 1 - math.exp(-((1 - 1.96 * 0.05) ** 2)) + math.exp(-((1 + 1.96 * 0.05) ** 2))),
+        ]:
+            record = latent_continuity(z)
+            share, error = record.hole_share_gaussian, record.hole_share_gaussian_se
+            assert share == pytest.approx(expected, abs=4 * error + KERNEL)
+            assert error == pytest.approx(math.sqrt(share * (1 - share) / 2000))
+
 
 class TestInvariance:
     @pytest.mark.parametrize("z", [gaussian(600, 3), two_clusters(20.0, 600)], ids=["gaussian", "clusters"])

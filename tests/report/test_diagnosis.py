@@ -29,6 +29,16 @@ def test_the_curve_is_the_share_at_each_position(vae):
     np.testing.assert_array_equal(line.get_ydata(), continuity.hole_share_at)
 
 
+def test_draws_are_those_of_the_prior_where_there_is_one(vae):
+    of_vae, of_ae = vae.diagnose(X).continuity, AutoEncoder(3, **QUICK).fit(X).diagnose(X).continuity
+    for continuity, share, name in [
+        (of_vae, of_vae.hole_share_prior, "draws of the prior"),
+        (of_ae, of_ae.hole_share_gaussian, "draws of a Gaussian"),
+    ]:
+        line = plot_continuity(continuity).axes[0].lines[2]
+        assert (line.get_label(), set(line.get_ydata())) == (name, {share})
+
+
 def test_the_page_says_what_was_found(vae, tmp_path):
     page = write_report(tmp_path / "vae.html", vae, X).read_text()
     assert "The rate, taken apart" in page

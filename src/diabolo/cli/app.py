@@ -68,7 +68,7 @@ COMMANDS = {
     ),
     "diagnose": Command(
         "judge:diagnose",
-        "Say what the latent space holds: rates, collapse, holes, by default of rows that training has not seen.",
+        "Say what the latent space holds: rates, collapse, holes; by default of the held-out rows, or of all if these are few.",
         "diabolo diagnose runs/x",
     ),
     "export": Command(

@@ -18,8 +18,8 @@ _PREVIEWED = 5
 _FORMATS = {"f2": "%.5g", "f4": "%.9g", "f8": "%.17g"}  # digits that give back the same bits
 
 
-def check_out(out: str | None, *, images: bool = False) -> Path | None:
-    """Return the path to write to, or refuse it before any work is done."""
+def check_out(out: str | None, *, images: bool = False, source: str | None = None) -> Path | None:
+    """Return the path to write to, or refuse it before any work is done; ``source`` is the file that is read."""
     if out is None:
         return None
     path = Path(out).expanduser()
@@ -29,6 +29,8 @@ def check_out(out: str | None, *, images: bool = False) -> Path | None:
         raise UsageError(f"--out must end in {', '.join(allowed)}{why}, got {out!r}")
     if path.is_dir():
         raise UsageError(f"--out must be a file, {path} is a folder; add a name, such as {path / 'out.npy'}")
+    if source is not None and path.exists() and path.resolve() == Path(source).expanduser().resolve():
+        raise UsageError(f"--out {out} is the file that is read: choose another name")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 

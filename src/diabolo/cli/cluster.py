@@ -114,10 +114,12 @@ def measured(estimator: Any, rows: Rows) -> dict[str, Any]:
 
     metrics = {"rows": rows.said, **estimator.evaluate(rows.train).as_dict()}
     metrics["cluster_sizes"] = np.bincount(estimator.labels_, minlength=estimator.n_clusters).tolist()
-    metrics["predicted_elsewhere"] = int(np.sum(estimator.predict(rows.train) != estimator.labels_))
+    predicted = estimator.predict(rows.train)
+    metrics["predicted_elsewhere"] = int(np.sum(predicted != estimator.labels_))
     metrics["restarts"] = [vars(restart) for restart in getattr(estimator, "restarts_", ())]
     if rows.test_labels is not None and rows.test_labels.ndim == 1:
         metrics["clustering"] = clustering_scores(rows.test_labels, estimator.labels_).as_dict()
+        metrics["predicted_accuracy"] = clustering_scores(rows.test_labels, predicted).accuracy
     return metrics
 
 
@@ -142,8 +144,10 @@ def _found(estimator: Any, metrics: dict[str, Any]) -> str:
     lines = {"clusters": f"{estimator.n_clusters} with {sizes} rows"}
     if n_elsewhere := metrics["predicted_elsewhere"]:
         n_rows = len(estimator.labels_)
+        accuracy = metrics.get("predicted_accuracy")
+        scored = "" if accuracy is None else f", accuracy {accuracy:.1%}"
         lines["codes alone"] = (
-            f"predict, which new rows get, puts {n_elsewhere:,} of {n_rows:,} rows elsewhere"
+            f"predict, which new rows get, puts {n_elsewhere:,} of {n_rows:,} rows elsewhere{scored}"
         )
     restarts = getattr(estimator, "restarts_", ())
     if len(restarts) > 1:

@@ -28,7 +28,7 @@ Latent = Annotated[
     Literal["prior", "aggregate", "ex_post"],
     Parameter(
         help="Where codes come from: the prior, the posteriors of the training rows, or the density that "
-        "diabolo fit-prior fitted."
+        "diabolo fit-prior fitted; the prior by default, or that density where there is no prior."
     ),
 ]
 ImageOut = Annotated[
@@ -57,7 +57,7 @@ def encode(
     show: Show = Show(),  # noqa: B008 - frozen
 ) -> None:
     """Turn rows into codes."""
-    path = check_out(out)
+    path = check_out(out, source=source)
     opened = open_run(run)
     estimator = opened.load(beta)
     if clusters:
@@ -105,7 +105,7 @@ def decode(
     """Turn codes into rows."""
     opened = open_run(run)
     estimator = opened.load(beta)
-    path = check_out(out, images=estimator.layout_.kind == "image")
+    path = check_out(out, images=estimator.layout_.kind == "image", source=codes)
     Z = read(codes, Reading(key=key)).X
     how = {"name": "X", "columns": opened.config.get("feature_names"), "layout": estimator.layout_}
     deliver_from(estimator.inverse_transform, Z, out=path, show=show, what="decoded rows", **how)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -21,7 +21,7 @@ def sample(
     /,
     *,
     n: Number = 64,
-    latent: Latent = "prior",
+    latent: Latent | None = None,
     observation: Annotated[
         Literal["draw", "mean"], Parameter(help="A draw from p(x|z), or its mean.")
     ] = "draw",
@@ -33,20 +33,19 @@ def sample(
     """Generate new rows."""
     opened = open_run(run)
     estimator = opened.load(beta, aggregate=latent == "aggregate")
-    more: dict[str, Any] = {"latent": latent}
-    if not hasattr(estimator, "encode"):  # codes without a distribution of their own
-        more = {}
-        if latent != "ex_post":
-            raise UsageError(
-                f"sample needs a model with a prior, {run} holds a {type(estimator).__name__}: train one "
-                "(diabolo fit --model vae), or fit a density to its codes (diabolo fit-prior) and use --latent ex_post"
-            )
+    has_prior = hasattr(estimator, "encode")
+    source = latent or ("prior" if has_prior else "ex_post")
+    if not has_prior and (source != "ex_post" or not hasattr(estimator, "ex_post_prior_")):
+        raise UsageError(
+            f"{type(estimator).__name__} of {run} defines no distribution of codes to draw from: fit one to them "
+            "(diabolo fit-prior) and sample again with --latent ex_post, or train a VAE (diabolo fit --model vae)"
+        )
     path = check_out(out, images=estimator.layout_.kind == "image")
-    rows = estimator.sample(n, observation=observation, random_state=seed, **more)
+    rows = estimator.sample(n, latent=source, observation=observation, random_state=seed)
     deliver(
         rows,
         name="X",
-        what=f"samples ({latent}, {observation})",
+        what=f"samples ({source}, {observation})",
         out=path,
         show=show,
         columns=opened.config.get("feature_names"),
@@ -102,7 +101,7 @@ def interpolate(
     opened = open_run(run)
     estimator = opened.load(beta)
     layout = estimator.layout_
-    path = check_out(out, images=layout.kind == "image")
+    path = check_out(out, images=layout.kind == "image", source=source)
     data = opened.rows(source, reading, estimator.row_shape_)
     for row in ends:
         if not -len(data.X) <= row < len(data.X):

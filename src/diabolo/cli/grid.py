@@ -11,13 +11,13 @@ _DIGITS = 6
 
 
 def betas_of(text: str) -> list[float]:
-    """Return the numbers that ``FROM:TO:NUMBER`` or a list with commas stands for.
+    """Return the rising numbers that ``FROM:TO:NUMBER`` or a list with commas stands for.
 
     Numbers at equal ratios are rounded to six digits, so that names and files show them whole.
 
     Examples
     --------
-    >>> betas_of("0.1:10:5"), betas_of("0.5,1,4")
+    >>> betas_of("0.1:10:5"), betas_of("4,0.5,1")
     ([0.1, 0.316228, 1.0, 3.16228, 10.0], [0.5, 1.0, 4.0])
     """
     wrong = UsageError(
@@ -26,7 +26,7 @@ def betas_of(text: str) -> list[float]:
     )
     try:
         if ":" not in text:
-            return [float(word) for word in text.split(",")]
+            return sorted({float(word) for word in text.split(",")})
         low, high, number = (
             kind(word) for kind, word in zip((float, float, int), text.split(":"), strict=True)
         )

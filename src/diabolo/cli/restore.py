@@ -60,7 +60,7 @@ def _through(
     show: Show,
 ) -> None:
     layout = estimator.layout_
-    path = check_out(out, images=layout.kind == "image")
+    path = check_out(out, images=layout.kind == "image", source=source)
     data = opened.rows(source, reading, estimator.row_shape_)
     deliver_from(
         method,

@@ -110,7 +110,20 @@ def settled(source: str, reading: Reading) -> Reading:
 def gather(
     source: str, reading: Reading, *, test: str | None = None, noisy: str | None = None, seed: int = 0
 ) -> Rows:
-    """Return rows to learn from and rows to measure on; the same arguments give the same rows."""
+    """Return rows to learn from and rows to measure on; the same arguments give the same rows.
+
+    What could not be measured after the training is refused before it.
+    """
+    rows = _gathered(source, reading, test=test, noisy=noisy, seed=seed)
+    names = rows.data.feature_names
+    _refuse_missing(rows.data.X, source, names)
+    _refuse_missing(rows.test, test or source, names)
+    for seen in (rows.train_noisy, rows.test_noisy):
+        _refuse_missing(seen, noisy, names)
+    return rows
+
+
+def _gathered(source: str, reading: Reading, *, test: str | None, noisy: str | None, seed: int) -> Rows:
     import numpy as np
 
     data = read(source, reading)
@@ -121,7 +134,7 @@ def gather(
                 "--noisy looks up pairs of rows, which must be in memory: drop it, or use --no-stream"
             )
         if len(X) >= _FEWEST_TO_SPLIT or test is not None:
-            return _gathered(data, reading, test, seed)
+            return _of_blocks(data, reading, test, seed)
         data = replace(data, X=X.take(np.arange(len(X))))
         X = data.X
     seen = None if noisy is None else read(noisy, replace(beside(noisy, reading), stream=False)).X
@@ -185,7 +198,7 @@ def some(X: Any, n: int) -> np.ndarray:
     return X.take(np.unique(np.linspace(0, len(X) - 1, min(n, len(X))).astype(np.int64)))
 
 
-def _gathered(data: Dataset, reading: Reading, test: str | None, seed: int) -> Rows:
+def _of_blocks(data: Dataset, reading: Reading, test: str | None, seed: int) -> Rows:
     """Return a source to learn from, and rows in memory to measure on."""
     from diabolo.data import draw_rows
 
@@ -205,6 +218,21 @@ def _gathered(data: Dataset, reading: Reading, test: str | None, seed: int) -> R
     rows = draw_rows(n, n_test, seed, sparingly=True)
     said = f"{n_test} rows of {n}, held out before training, drawn by seed {seed}"
     return Rows(data, X.without(rows), X.take(rows), said)
+
+
+def _refuse_missing(X: Any, where: str | None, names: list[str] | None) -> None:
+    """Refuse an array with values that are missing or infinite; a source is looked at before the training begins."""
+    import numpy as np
+
+    if X is None or in_blocks(X) or X.dtype.kind != "f" or np.isfinite(X).all():
+        return
+    wrong = ~np.isfinite(X.reshape(len(X), -1))
+    row, column = np.argwhere(wrong)[0]
+    where_first = f"row {row}, column {column}" if names is None else f"row {row}, column {names[column]!r}"
+    raise UsageError(
+        f"{where} holds NaN (missing) or infinite values in {wrong.any(1).sum()} of {len(X)} rows, the first in "
+        f"{where_first}, counted from 0: fill these, or leave the rows out"
+    )
 
 
 def whole(data: Dataset, labels: np.ndarray | None = None) -> Rows:

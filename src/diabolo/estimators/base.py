@@ -59,8 +59,8 @@ _CHECKS = 40
 _FEWEST_ROWS_TO_HOLD_OUT = 20
 #: What validation_fraction="auto" holds out: 40 checks of more rows would take a good part of the training's time.
 _HELD_OUT, _MOST_ROWS_TO_HOLD_OUT = 0.1, 1000
-#: The rate of ``partial_fit``, which does not know how often it will be called.
-_CONSTANT_RATE = 2e-3
+#: The rate of ``partial_fit``, which does not know how often it will be called, and after a ``fit``, whose rate fell to 0.
+_CONSTANT_RATE, _RATE_AFTER_FIT = 2e-3, 2e-4
 #: Most rows, and most values of them, that are held out of a source.
 _MOST_HELD_OUT, _MOST_HELD_OUT_VALUES = 1 << 14, 1 << 23
 _ONE_UNIT_RATIO = 100.0
@@ -158,8 +158,10 @@ class LatentEstimator(SavedEstimator):
     def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Go once through the rows at a constant learning rate.
 
-        The optimiser is kept between calls, and so is what the objective has learned (a controller's weight,
-        a discriminator), as long as the objective is the same. The first call builds the model and takes its shift and scale from the rows given then.
+        The optimiser is kept between calls, in pickles and files of the estimator too. So is what the objective has learned
+        (a controller's weight, a discriminator), as long as the objective is the same, but not in these. The first call builds
+        the model and takes its shift and scale from the rows given then. Where ``learning_rate="auto"``, a model that ``fit``
+        has trained goes on at a tenth of the rate of one that it has not.
         """
         self._check_parameters()
         first = not hasattr(self, "model_")
@@ -172,7 +174,7 @@ class LatentEstimator(SavedEstimator):
         else:
             self._check_support(array, "X")
         x = self._table(array)
-        rate = _CONSTANT_RATE if _is_auto(self.learning_rate) else self.learning_rate
+        rate = self._constant_rate()
         optimiser = getattr(self, "_optimiser", None) or adam(self.model_, rate)
         if rate != self._rate:  # not what a divergence made of it
             self._rate = rate
@@ -191,6 +193,12 @@ class LatentEstimator(SavedEstimator):
         self._record(outcome, objective, first=False)
         self._after_fit(x)
         return self
+
+    def _constant_rate(self) -> float:
+        if not _is_auto(self.learning_rate):
+            return self.learning_rate
+        was_chosen = "learning_rate" in self.choices_  # by a fit
+        return _RATE_AFTER_FIT if was_chosen else _CONSTANT_RATE
 
     def plan(self, X: ArrayLike) -> FitPlan:
         """Say what ``fit`` would do with these rows; nothing is trained, and the estimator stays as it is.
@@ -232,33 +240,30 @@ class LatentEstimator(SavedEstimator):
         going_on = self.warm_start and hasattr(self, "model_")
         if going_on:
             self._check_same_model()
-        seen = None
-        given: np.ndarray | BatchSource
-        if X_seen is None:
-            given = self._check_rows(X, reset=not going_on)
-        else:  # pairs, which are looked up row by row
-            given = self._check_X(X, reset=not going_on)
-            seen = self._check_seen(X_seen, given)
-        valid = None if X_val is None else self._check_X(X_val, reset=False, name="X_val")
-        with checkpoints_in(checkpoint_dir, checkpoint_every) as checkpoints:
-            if not going_on:
-                drawn = self._new_seed()
-                kept = kept_seed(self, checkpoints)
-                self.seed_ = drawn if kept is None else kept
-            array = self._looked_at(
-                given, going_on=going_on, hold_out=valid is None, digest=checkpoints is not None
-            )
-            if checkpoints is not None:
-                rows = {"X": array, "X_val": valid, "X_noisy": seen}
-                checkpoints.claim(run_of(self, rows, going_on=going_on))
-            if going_on:
-                self._check_support(array, "X")
-                self._check_support(valid, "X_val")
-            else:
-                self._build(array, valid)
-            with nullcontext() if going_on else self._unfitted_on_error():
+        # pairs are looked up row by row
+        check = self._check_rows if X_seen is None else self._check_X
+        given = check(X, reset=not going_on)
+        with nullcontext() if going_on else self._unfitted_on_error():
+            seen = None if X_seen is None else self._check_seen(X_seen, given)
+            valid = None if X_val is None else self._check_X(X_val, reset=False, name="X_val")
+            with checkpoints_in(checkpoint_dir, checkpoint_every) as checkpoints:
+                if not going_on:
+                    drawn = self._new_seed()
+                    kept = kept_seed(self, checkpoints)
+                    self.seed_ = drawn if kept is None else kept
+                array = self._looked_at(
+                    given, going_on=going_on, hold_out=valid is None, digest=checkpoints is not None
+                )
+                if checkpoints is not None:
+                    rows = {"X": array, "X_val": valid, "X_noisy": seen}
+                    checkpoints.claim(run_of(self, rows, going_on=going_on))
+                if going_on:
+                    self._check_support(array, "X")
+                    self._check_support(valid, "X_val")
+                else:
+                    self._build(array, valid)
                 objective, outcome = self._train(array, valid, seen, checkpoints)
-        outcome.optimiser = None
+        self._optimiser = outcome.optimiser = None
         self._record(outcome, objective, first=not going_on)
         self._after_fit(self._table(array))
         self._tell(outcome)
@@ -345,7 +350,7 @@ class LatentEstimator(SavedEstimator):
         scale = self.scale if self.scale != "auto" else ("column" if likelihood.per_feature else "global")
         if scale == "column":
             statistics = self._statistics(x, scale="column")
-        self._warn_of_units(statistics, likelihood)
+        self._advise(statistics, likelihood)
         likelihood = likelihood.resolve(statistics)
         self._check_support(valid, "X_val", likelihood)
         parts: dict[str, Any] = {name: part.resolve(statistics) for name, part in self._parts().items()}
@@ -460,8 +465,8 @@ class LatentEstimator(SavedEstimator):
                 f"{len(where)} of {len(constant)} columns are constant and train at unit scale: {shown}{more}"
             )
 
-    def _warn_of_units(self, statistics: Statistics, likelihood: likelihoods.Likelihood) -> None:
-        """Say once that one scale may not fit the columns of a table."""
+    def _advise(self, statistics: Statistics, likelihood: likelihoods.Likelihood) -> None:
+        """Say once what may have been meant otherwise, before the training begins."""
 
     def _plan(self, n_rows: int) -> Plan:
         n_steps = EFFORTS[self.effort]
@@ -579,7 +584,7 @@ class LatentEstimator(SavedEstimator):
             return Streamed(array, lambda block: self._tensor(block, dtype))
         return self._rows(array, self._dtype) if self._streams else self._tensor(array, self._dtype)
 
-    def _check_seen(self, X_seen: ArrayLike, array: np.ndarray) -> np.ndarray:
+    def _check_seen(self, X_seen: ArrayLike, array: np.ndarray | BatchSource) -> np.ndarray:
         seen = self._check_X(X_seen, reset=False, name="X_noisy")
         if seen.shape != array.shape:
             raise ValueError(

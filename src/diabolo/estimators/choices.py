@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,16 @@ _SMALLEST_SIGNAL = 16
 #: How far apart the ranges of a table's columns lie before each is given a scale of its own.
 _UNIT_RATIO = 10.0
 _BLOCK_VALUES = 1 << 20
+#: What parts are called elsewhere.
+_OTHER_NAMES = {
+    "mse": "squared_error",
+    "l2": "squared_error",
+    "mae": "absolute_error",
+    "l1": "absolute_error",
+    "bce": "cross_entropy",
+    "binary_cross_entropy": "cross_entropy",
+    "normal": "gaussian",
+}
 #: Adam's largest rate where there are as many rows as steps, and its limits: tried on a table of 455 rows, digits
 #: (1,437), signals (1,600), USPS (7,439) and MNIST (55,000), 2,000 steps each, judged by rows held out. With less
 #: than the least, a learned scale does not come down to the noise of the signals in that many steps.
@@ -40,8 +50,8 @@ def part_named(
     if isinstance(value, str) and value in by_name:
         return by_name[value]()
     if isinstance(value, str):
-        close = difflib.get_close_matches(value, by_name, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        close = _close(value, by_name)
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise ValueError(
             f"{argument} must be one of {sorted(by_name)} or a {base.__name__}, got {value!r}.{hint}"
         )
@@ -49,6 +59,14 @@ def part_named(
         f"{argument} must be a name ({', '.join(sorted(by_name))}) or a {base.__name__} object, "
         f"got {value!r} of type {type(value).__name__}."
     )
+
+
+def _close(value: str, names: Collection[str]) -> list[str]:
+    """Return the names that a word may have meant."""
+    other = _OTHER_NAMES.get(value.lower())
+    if other is not None and other in names:
+        return [other]
+    return [name for name in names if value and value in name] or difflib.get_close_matches(value, names, n=1)
 
 
 def choose_network(layout: Layout) -> tuple[Network, str]:

@@ -247,7 +247,7 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         except (RuntimeError, AssertionError, TypeError) as error:
             raise ValueError(
                 f"device must be 'auto' or a device that torch has on this machine ('cpu', 'cuda', 'cuda:1', ...), "
-                f"got {self.device!r}."
+                f"got {self.device!r}: {str(error).splitlines()[0]}."
             ) from error
         return device
 
@@ -279,9 +279,13 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return source
 
     def _check_codes(self, Z: ArrayLike) -> np.ndarray:
-        codes = check_array(
-            from_torch(Z, "Z"), dtype=[np.float32, np.float64], input_name="Z", estimator=self
-        )
+        given = from_torch(Z, "Z")
+        if np.ndim(given) > 2:
+            raise ValueError(
+                f"Z must have the shape (n_codes, {self.n_components_}), got {np.shape(given)}: give "
+                f"Z.reshape(-1, {self.n_components_}), one row for each code."
+            )
+        codes = check_array(given, dtype=[np.float32, np.float64], input_name="Z", estimator=self)
         if codes.shape[1] != self.n_components_:
             raise ValueError(
                 f"Z must have n_components = {self.n_components_} columns, got {codes.shape[1]}."

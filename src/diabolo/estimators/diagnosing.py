@@ -29,7 +29,7 @@ from diabolo.models import LatentModel
 from diabolo.training import seeded
 
 _PRIOR_DRAWS = 2_000
-_ELBO_DRAWS = 10
+_ELBO_DRAWS = 10  # evaluate has more: here it is only held against the baseline
 
 
 class DiagnosingEstimator(BoundingEstimator):
@@ -84,6 +84,7 @@ class DiagnosingEstimator(BoundingEstimator):
             continuity=latent_continuity(codes, path=path, prior_codes=from_prior, seed=self.seed_),
             elbo=elbo,
             elbo_se=elbo_se,
+            n_draws=_ELBO_DRAWS,
             rate=rate,
             rate_se=rate_se,
             rate_per_dimension=tuple(rates.mean(0).tolist()),

@@ -7,7 +7,7 @@ import numbers
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,11 @@ def _checked_array(estimator: Any, X: Any, *, reset: bool, name: str) -> np.ndar
         raise ValueError(
             f"{name} has the shape of one observation, {tuple(one)}: of one alone give {name}[None]."
         )
+    if n_dims == 1:
+        raise ValueError(
+            f"Expected 2D array or more, got 1D array instead, {name} of {len(X)} values. Reshape your data: "
+            f"np.reshape({name}, (-1, 1)) are rows of one value, np.reshape({name}, (1, -1)) is one row."
+        )
     with _said_of(name):
         if n_dims <= 2:
             array = validate_data(
@@ -112,6 +117,8 @@ def _said_of(name: str) -> Iterator[None]:
         yield
     except ValueError as error:
         said = re.sub(r"^(Input |)X (?=contains|has)", rf"\g<1>{name} ", str(error))
+        if said.startswith("Complex data"):
+            said = f"{said.splitlines()[0]}: {name} must hold real numbers."
         if "contains NaN" in said:  # what scikit-learn says further is about other models
             said = (
                 f"{said.splitlines()[0]} Fill what is missing first (sklearn.impute.SimpleImputer, in a Pipeline), or leave "
@@ -150,9 +157,12 @@ def checked_block(estimator: Any, block: np.ndarray, name: str) -> np.ndarray:
 
 
 def _real(array: np.ndarray, name: str) -> np.ndarray:
+    if array.dtype.kind == "O":  # such as categories of a data frame that are numbers in words
+        with suppress(TypeError, ValueError):
+            array = check_array(array.astype(np.float64), allow_nd=True, input_name=name)
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} must hold real numbers, got the dtype {array.dtype}.")
-    return array.astype(usual_dtype(array.dtype).newbyteorder("="), copy=False)
+    return array.astype(usual_dtype(array.dtype), copy=False)
 
 
 def from_torch(X: Any, name: str) -> Any:
@@ -193,10 +203,11 @@ def precision(size: np.ndarray, spread: np.ndarray) -> torch.dtype:
 
 
 def usual_dtype(dtype: np.dtype) -> np.dtype:
-    """Return what values of a dtype are kept in: half precision in float32, more than double in float64."""
-    if dtype == np.float16:
+    """Return what values of a dtype are kept in: half precision in float32, more than double in float64, natively."""
+    native = dtype.newbyteorder("=")
+    if native == np.float16:
         return np.dtype(np.float32)
-    return np.dtype(np.float64) if dtype.kind == "f" and dtype not in DTYPES else dtype
+    return np.dtype(np.float64) if native.kind == "f" and native not in DTYPES else native
 
 
 def positive_integer(name: str, value: Any) -> None:

@@ -13,6 +13,7 @@ from diabolo.estimators.base import _ONE_UNIT_RATIO
 from diabolo.estimators.choices import differing_deviations
 from diabolo.estimators.generating import GeneratingEstimator, Observation
 from diabolo.estimators.inputs import one_of
+from diabolo.estimators.sources import large_source
 from diabolo.estimators.telling import warn
 from diabolo.likelihoods import Likelihood
 from diabolo.measures import Diagnosis, ReconstructionRecord, latent_continuity
@@ -58,14 +59,38 @@ class ReconstructingEstimator(GeneratingEstimator):
         ValueError
             If ``fit_prior`` was not called yet, n is below 1, or a word is unknown.
         """
+        if latent in ("prior", "aggregate"):
+            raise ValueError(
+                f"latent={latent!r} is for a VAE, and {type(self).__name__} defines no distribution of codes: call "
+                "fit_prior(X), and sample with latent='ex_post'."
+            )
         one_of("latent", latent, ("ex_post",))
         return self._ex_post_samples(n, observation, random_state)
 
-    def score(self, X: ArrayLike, y: Any = None) -> float:
-        """Return minus the mean squared error of the reconstructions per value, in units of X squared."""
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
+        """Return minus the mean squared error per value of each row's reconstruction, in units of X squared.
+
+        The lower, the less a row is like those of the fit: what is far below the scores of these is an anomaly.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, ...)
+            Also the rows of a source, which are read in blocks.
+
+        Returns
+        -------
+        array of shape (n_rows,), float64
+        """
         check_is_fitted(self)
+        source = large_source(X, "X")
+        if source is not None:
+            return np.concatenate([self.score_samples(block) for block in source.blocks() if len(block)])
         array = self._check_X(X, reset=False)
-        return -float(self._squared_errors(array, self._decode(self._codes_of(array))).mean())
+        return -self._squared_errors(array, self._decode(self._codes_of(array))).mean(1)
+
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Return the mean of :meth:`score_samples`."""
+        return float(self.score_samples(X).mean())
 
     def evaluate(self, X: ArrayLike) -> ReconstructionRecord:
         """Measure the reconstructions of some rows.
@@ -116,7 +141,7 @@ class ReconstructingEstimator(GeneratingEstimator):
             "explained_variance": float(1 - squares.mean() / variance) if variance > 0 else float("nan"),
         }
 
-    def _warn_of_units(self, statistics: Statistics, likelihood: Likelihood) -> None:
+    def _advise(self, statistics: Statistics, likelihood: Likelihood) -> None:
         if statistics.per_column or self.layout_.kind != "table":
             return
         ratio = differing_deviations(statistics)

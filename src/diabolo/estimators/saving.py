@@ -21,6 +21,7 @@ from diabolo.estimators.layout import Layout
 from diabolo.estimators.specs import to_spec
 from diabolo.models import LatentModel
 from diabolo.storage import write_model
+from diabolo.training.loop import adam
 
 #: Arguments that make the model, where the others say how it is trained.
 _SHAPING = {
@@ -87,8 +88,8 @@ class SavedEstimator(CodingEstimator):
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the fitted model to one file that :func:`diabolo.load` reads.
 
-        The file holds the weights (safetensors) and a JSON specification, nothing pickled; it is
-        written whole or not at all.
+        The file holds the weights (safetensors), after a ``partial_fit`` the optimiser's moments, and a JSON
+        specification, nothing pickled; it is written whole or not at all.
         """
         check_is_fitted(self)
         params = self.get_params(deep=False)
@@ -111,7 +112,12 @@ class SavedEstimator(CodingEstimator):
         return state
 
     def _tensors(self) -> dict[str, Tensor]:
-        return {f"model.{name}": tensor for name, tensor in self.model_.state_dict().items()}
+        tensors = {f"model.{name}": tensor for name, tensor in self.model_.state_dict().items()}
+        optimiser = getattr(self, "_optimiser", None)
+        moments = {} if optimiser is None else optimiser.state_dict()["state"]
+        return tensors | {
+            f"optimiser.{i}.{name}": tensor for i, own in moments.items() for name, tensor in own.items()
+        }
 
     def _restore(self, saved: Saved) -> None:
         """Become the fitted estimator that a file describes."""
@@ -126,7 +132,6 @@ class SavedEstimator(CodingEstimator):
         self.event_shape_ = self.layout_.shape
         self.row_shape_ = (math.prod(self.event_shape_),) if self.layout_.flat else self.event_shape_
         self._n_features_out = self.n_components_
-        self._optimiser = None
         self._minimised = None
         self._rate = math.nan
         self._made_with = self._shaping()
@@ -136,6 +141,7 @@ class SavedEstimator(CodingEstimator):
         }
         self.model_.load_state_dict(weights)
         self.model_.eval()
+        self._optimiser = _optimiser_of(self.model_, saved.tensors)
 
     def _shaping(self) -> dict[str, str]:
         """Return the arguments that the model is made of, in words."""
@@ -147,7 +153,25 @@ class SavedEstimator(CodingEstimator):
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         if "model_" in state:
-            state["model_"] = deepcopy(state["model_"]).cpu()
-            state["_optimiser"] = None
+            model, optimiser = deepcopy((state["model_"], state.get("_optimiser")))
+            state["model_"] = model.cpu()
+            if optimiser is not None:
+                optimiser.load_state_dict(optimiser.state_dict())  # where the parameters are
+            state["_optimiser"] = optimiser
             state["_minimised"] = None
         return state
+
+
+def _optimiser_of(model: LatentModel, tensors: dict[str, Tensor]) -> torch.optim.Optimizer | None:
+    """Return the optimiser with the moments of a file, if it has some."""
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        room, _, rest = name.partition(".")
+        if room == "optimiser":
+            i, own = rest.split(".")
+            moments.setdefault(int(i), {})[own] = tensor
+    if not moments:
+        return None
+    optimiser = adam(model, 0.0)  # partial_fit sets the rate
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+    return optimiser

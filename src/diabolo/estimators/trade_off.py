@@ -125,7 +125,9 @@ def check_betas(
     if len(wrong):
         raise ValueError(f"each of betas must be a finite number, 0 or more, got {wrong[0]:g}: leave it out.")
     if (np.diff(values) <= 0).any():
-        raise ValueError(f"betas must rise, each number once, got {values.tolist()}: use sorted(set(betas)).")
+        raise ValueError(
+            f"betas must rise, each number once, got {values.tolist()}: sort them, as in sorted(set(betas))."
+        )
     if beta_range is not None and (values[0] < beta_range[0] or values[-1] > beta_range[1]):
         low, high = beta_range
         raise ValueError(

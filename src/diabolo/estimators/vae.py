@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from diabolo import posteriors, priors
-from diabolo.contracts import Objective, Part, Schedule
+from diabolo.contracts import Objective, Part, Schedule, Statistics
 from diabolo.data import draw_rows
 from diabolo.estimators.base import Effort
 from diabolo.estimators.choices import part_named
@@ -24,6 +24,7 @@ from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
 from diabolo.estimators.saving import Saved
 from diabolo.estimators.steering import SteeringEstimator
+from diabolo.estimators.telling import warn
 from diabolo.likelihoods import Likelihood
 from diabolo.networks import Network
 from diabolo.objectives import ELBO
@@ -89,8 +90,8 @@ class VAE(SteeringEstimator):
     posterior : str or Posterior
         ``"diagonal_gaussian"``, ``"full_gaussian"``, or an object from :mod:`diabolo.posteriors`.
     prior : str or Prior
-        p(z), trained with the model: ``"standard_normal"``, ``"vamp"``, ``"flow"`` (needs the extra ``flows``),
-        ``"learned_mixture"``, or an object from :mod:`diabolo.priors` that is not fitted to codes afterwards.
+        p(z), trained with the model, not afterwards: ``"standard_normal"``, ``"vamp"``, ``"flow"`` (needs the extra ``flows``),
+        ``"learned_mixture"``, or an object from :mod:`diabolo.priors`.
     aggregate_rows : int
         Training rows whose posteriors are kept for ``sample(latent="aggregate")``; of more rows a
         seeded subset is kept (what was kept is said).
@@ -194,6 +195,15 @@ class VAE(SteeringEstimator):
                 f"beta={self.beta!r}: give the weight to the objective, as in ELBO(beta=4)."
             )
         return clone(self.objective)
+
+    def _advise(self, statistics: Statistics, likelihood: Likelihood) -> None:
+        super()._advise(statistics, likelihood)
+        objective = self._objective()
+        if isinstance(objective, ELBO) and objective.beta == 0:
+            warn(
+                "beta=0 leaves the rate out of the loss: nothing keeps the scale of q(z|x) from vanishing or its codes near "
+                "the prior, and how far that goes is decided by the length of the training. Use a small beta, or AutoEncoder."
+            )
 
     def _parts(self) -> dict[str, Part]:
         return {

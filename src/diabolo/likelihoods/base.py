@@ -83,7 +83,7 @@ def refuse_outside_unit_interval(x: np.ndarray, likelihood: str, names: Sequence
             x,
             likelihood=likelihood,
             needs="values in [0, 1]",
-            instead="bring X to [0, 1] (bytes: divide by 255; else scikit-learn's MinMaxScaler), or use likelihood='gaussian'.",
+            instead="bring X to [0, 1] (bytes: divide by 255; else scikit-learn's MinMaxScaler), or use likelihood='gaussian' ('squared_error' for an auto-encoder).",
             names=names,
         )
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Literal
 
 import torch
@@ -20,6 +20,8 @@ from diabolo.measures.rows import check_rows
 
 Start = Literal["prior", "posterior"]
 Schedule = Literal["sigmoid", "linear"]
+#: Gets the temperatures done, of the pilot run, the chains and all blocks of rows, and their number.
+Progress = Callable[[int, int], None]
 
 #: Probability of acceptance that the pilot run adapts the step sizes to (Wu et al. 2017).
 TARGET_ACCEPTANCE = 0.65
@@ -169,6 +171,7 @@ def annealed_importance(
     start: Start = "prior",
     schedule: Schedule = "sigmoid",
     block_rows: int | None = None,
+    progress: Progress | None = None,
 ) -> AnnealedEstimate:
     """Estimate log p(x) of each row by annealed importance sampling with HMC transitions.
 
@@ -208,6 +211,8 @@ def annealed_importance(
         How t rises; the sigmoid is slow at both ends.
     block_rows : int, optional
         Rows that are carried at once; by default as many as a few million values of x.
+    progress : callable, optional
+        Gets the temperatures done, those of the pilot run too, and their number.
 
     Raises
     ------
@@ -229,10 +234,12 @@ def annealed_importance(
     prior = _prior(model, prior)
     check_rows(model, x, prior.event_shape[-1])
     parts = []
-    for block in x.split(block_rows or _rows_in_block(x, n_chains)):
+    blocks = x.split(block_rows or _rows_in_block(x, n_chains))
+    tell = _counter(progress, 2 * n_temperatures * len(blocks))
+    for block in blocks:
         path = _Path.of(model, block, prior, start, temperatures)
-        steps = _adapted_steps(path, min(n_chains, _PILOT_CHAINS), n_leapfrog)
-        parts.append(_walk(path, path.draws(n_chains), steps, n_leapfrog))
+        steps = _adapted_steps(path, min(n_chains, _PILOT_CHAINS), n_leapfrog, tell)
+        parts.append(_walk(path, path.draws(n_chains), steps, n_leapfrog, tell))
     log_weight, acceptance = (torch.cat(part, dim=-1) for part in zip(*parts, strict=True))
     log_likelihood = log_weight.logsumexp(0) - math.log(n_chains)
     relative = (log_weight - log_likelihood).exp()
@@ -261,6 +268,7 @@ def bidirectional(
     start: Start = "prior",
     schedule: Schedule = "sigmoid",
     block_rows: int | None = None,
+    progress: Progress | None = None,
 ) -> BidirectionalEstimate:
     """Bound log p(x) from both sides on rows drawn from the model (Grosse et al. 2015).
 
@@ -288,7 +296,7 @@ def bidirectional(
         Forward chains C for each row.
     n_reverse : int
         Reverse chains for each row.
-    n_temperatures, n_leapfrog, prior, start, schedule, block_rows
+    n_temperatures, n_leapfrog, prior, start, schedule, block_rows, progress
         As for :func:`annealed_importance`.
 
     Raises
@@ -313,11 +321,13 @@ def bidirectional(
     x = model.decode(z).sample().to(z.dtype)
     rows = block_rows or _rows_in_block(x, n_chains)
     parts = []
-    for block, exact in zip(x.split(rows), z.split(rows), strict=True):
+    blocks = x.split(rows)
+    tell = _counter(progress, 3 * n_temperatures * len(blocks))
+    for block, exact in zip(blocks, z.split(rows), strict=True):
         path = _Path.of(model, block, prior, start, temperatures)
-        steps = _adapted_steps(path, min(n_chains, _PILOT_CHAINS), n_leapfrog)
-        forward, acceptance = _walk(path, path.draws(n_chains), steps, n_leapfrog)
-        back = _walk(path.reversed(), exact.expand(n_reverse, -1, -1), steps[::-1], n_leapfrog)[0]
+        steps = _adapted_steps(path, min(n_chains, _PILOT_CHAINS), n_leapfrog, tell)
+        forward, acceptance = _walk(path, path.draws(n_chains), steps, n_leapfrog, tell)
+        back = _walk(path.reversed(), exact.expand(n_reverse, -1, -1), steps[::-1], n_leapfrog, tell)[0]
         parts.append((*_bounds(forward, -back), acceptance))
     lower, upper, acceptance = (torch.cat(part) for part in zip(*parts, strict=True))
     return BidirectionalEstimate(
@@ -362,7 +372,17 @@ class _Path:
         return replace(self, weights=self.weights[::-1])
 
 
-def _walk(path: _Path, z: Tensor, steps: Sequence[Tensor], n_leapfrog: int) -> tuple[Tensor, Tensor]:
+def _counter(progress: Progress | None, n: int) -> Callable[[], None]:
+    """Return what is called after each of ``n`` steps."""
+    if progress is None:
+        return lambda: None
+    numbers = count(1)
+    return lambda: progress(next(numbers), n)
+
+
+def _walk(
+    path: _Path, z: Tensor, steps: Sequence[Tensor], n_leapfrog: int, tell: Callable[[], None]
+) -> tuple[Tensor, Tensor]:
     """Carry codes (n_chains, n_rows, d) along a path.
 
     Returns the logarithms of the products of density ratios, shape (n_chains, n_rows), and the mean
@@ -376,12 +396,14 @@ def _walk(path: _Path, z: Tensor, steps: Sequence[Tensor], n_leapfrog: int) -> t
             point, probability = transition(path.terms, here, point, _jittered(steps[i - 1], z), n_leapfrog)
             accepted += probability
         log_weight += point.log_density([new - old for new, old in zip(there, here, strict=True)])
+        tell()
     return log_weight, accepted.mean(0) / (len(steps) or math.nan)
 
 
-def _adapted_steps(path: _Path, n_chains: int, n_leapfrog: int) -> list[Tensor]:
+def _adapted_steps(path: _Path, n_chains: int, n_leapfrog: int, tell: Callable[[], None]) -> list[Tensor]:
     """Return the step sizes of the temperatures between the ends, (n_rows, d) each, from a run of their own."""
     if len(path.weights) == 2:
+        tell()
         return []
     scale = path.draws(_SCALE_DRAWS).std(0)
     point = Point.at(path.terms, path.draws(n_chains))
@@ -394,6 +416,7 @@ def _adapted_steps(path: _Path, n_chains: int, n_leapfrog: int) -> list[Tensor]:
             point, probability = transition(path.terms, weights, point, step, n_leapfrog)
             log_step = log_step + _PILOT_GAIN * (probability.mean(0) - TARGET_ACCEPTANCE).unsqueeze(-1)
         steps.append(log_step.exp() * scale)
+        tell()
     return steps[1:]
 
 

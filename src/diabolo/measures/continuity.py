@@ -21,6 +21,7 @@ _KERNEL_SHARE, _CHOICE_SHARE = 0.7, 0.1
 _WIDTHS = tuple(2.0**k for k in range(-6, 2))
 # A direction whose variance is below this share of the largest is not one that codes vary in.
 _FLAT = 1e-10
+_GAUSSIAN_DRAWS = 2_000
 # An angle whose sine is below so many times the rounding error is none.
 _NO_ANGLE = 100
 
@@ -36,6 +37,9 @@ class Continuity:
     hole_share, hole_share_se : float
         Share of the inner points of the paths whose density is below the threshold, and its standard
         error over paths. Codes themselves have the share ``quantile``.
+    hole_share_gaussian, hole_share_gaussian_se : float
+        The same share of draws of the Gaussian that has the mean and the covariance of the codes: what comes of
+        choosing z so.
     hole_share_prior, hole_share_prior_se : float or None
         The same share of codes drawn from the prior.
     quantile : float
@@ -59,6 +63,8 @@ class Continuity:
     path: str
     hole_share: float
     hole_share_se: float
+    hole_share_gaussian: float
+    hole_share_gaussian_se: float
     hole_share_prior: float | None
     hole_share_prior_se: float | None
     quantile: float
@@ -78,12 +84,14 @@ class Continuity:
 
     def __str__(self) -> str:
         lines = [
-            f"hole_share        {self.hole_share:.3f} +- {self.hole_share_se:.3f}  of the inner points of "
-            f"{self.n_paths} {self.path} paths between codes ({self.quantile:g} of codes themselves)"
+            f"hole_share           {self.hole_share:.3f} +- {self.hole_share_se:.3f}  of the inner points of "
+            f"{self.n_paths} {self.path} paths between codes ({self.quantile:g} of codes themselves)",
+            f"hole_share_gaussian  {self.hole_share_gaussian:.3f} +- {self.hole_share_gaussian_se:.3f}  of the "
+            "draws of a Gaussian with the mean and the covariance of the codes",
         ]
         if self.hole_share_prior is not None:
             lines.append(
-                f"hole_share_prior  {self.hole_share_prior:.3f} +- {self.hole_share_prior_se:.3f}  of the "
+                f"hole_share_prior     {self.hole_share_prior:.3f} +- {self.hole_share_prior_se:.3f}  of the "
                 "draws of the prior"
             )
         return "\n".join(lines)
@@ -101,12 +109,13 @@ def latent_continuity(
     max_codes: int = MAX_CODES,
     seed: int = 0,
 ) -> Continuity:
-    """Measure how often a path between two codes leaves the region where codes are.
+    """Measure how often a path between two codes, or a code that is drawn, leaves the region where codes are.
 
     The density of codes is a kernel estimate (Gaussian kernels on 70 % of the codes, after whitening;
     width chosen among a few by the likelihood of 10 %). The threshold is the ``quantile`` of the log-density
     of the remaining 20 %, and pairs of these are the ends of the paths. Nothing here asks for a posterior
-    or a prior, so an auto-encoder and a VAE are measured in the same way. Whitening makes the result of straight
+    or a prior, so an auto-encoder and a VAE are measured in the same way. Straight paths lead through the middle,
+    where in many dimensions codes are dense whatever the model: there the draws of a Gaussian say more. Whitening makes the result of straight
     paths independent of any linear change of the codes that keeps all their directions (those that vary
     less than 1e-5 of the others are left out); spherical paths turn about the origin, and depend on
     where it is.
@@ -141,8 +150,9 @@ def latent_continuity(
     >>> z = torch.randn(400, 2, generator=torch.Generator().manual_seed(0))
     >>> latent_continuity(z).hole_share < 0.05
     True
-    >>> latent_continuity(torch.cat([z, z + 100])).hole_share > 0.3
-    True
+    >>> apart = latent_continuity(torch.cat([z, z + 100]))
+    >>> apart.hole_share > 0.3, apart.hole_share_gaussian > 0.8
+    (True, True)
     """
     z = _codes(codes, "codes")
     _check(min(len(z), max_codes), n_paths, n_points, path, quantile)
@@ -159,6 +169,8 @@ def latent_continuity(
     way = _PATHS[path](held_out[first], held_out[second], position)
     above = density.log_prob(whitening(way)) - threshold
     of_paths = (above[:, 1:-1] < 0).double().mean(-1)
+    drawn = torch.randn(_GAUSSIAN_DRAWS, whitening.matrix.shape[1], generator=generator, dtype=z.dtype)
+    share_gaussian, share_gaussian_se = _share_below(density, drawn.to(z.device), threshold)
     share_prior, share_prior_se = None, None
     if prior_codes is not None:
         drawn = _codes(prior_codes, "prior_codes")
@@ -166,12 +178,13 @@ def latent_continuity(
             raise ValueError(
                 f"prior_codes must have {z.shape[1]} columns as the codes, got {drawn.shape[1]}."
             )
-        share_prior = float((density.log_prob(whitening(drawn)) < threshold).double().mean())
-        share_prior_se = math.sqrt(share_prior * (1 - share_prior) / len(drawn))
+        share_prior, share_prior_se = _share_below(density, whitening(drawn), threshold)
     return Continuity(
         path=path,
         hole_share=float(of_paths.mean()),
         hole_share_se=float(of_paths.std()) / math.sqrt(n_paths),
+        hole_share_gaussian=share_gaussian,
+        hole_share_gaussian_se=share_gaussian_se,
         hole_share_prior=share_prior,
         hole_share_prior_se=share_prior_se,
         quantile=quantile,
@@ -269,6 +282,12 @@ def _kernel_density(kernels: Tensor, choice: Tensor) -> MixtureOfNormals:
     scott = len(kernels) ** (-1 / (kernels.shape[-1] + 4))
     densities = [MixtureOfNormals(kernels, torch.full_like(kernels, scott * width)) for width in _WIDTHS]
     return max(densities, key=lambda density: float(density.log_prob(choice).mean()))
+
+
+def _share_below(density: MixtureOfNormals, whitened: Tensor, threshold: float) -> tuple[float, float]:
+    """Return the share of draws whose log-density is below the threshold, and its standard error."""
+    share = float((density.log_prob(whitened) < threshold).double().mean())
+    return share, math.sqrt(share * (1 - share) / len(whitened))
 
 
 def _pairs(n: int, n_pairs: int, generator: torch.Generator) -> Tensor:

@@ -44,7 +44,7 @@ class Diagnosis:
                 f"{len(self.constant_dimensions)} of {self.n_components} dimensions of the code are the same for every "
                 "row: fewer n_components would do."
             )
-        return (*said, *_of_continuity(self.continuity))
+        return (*said, *_of_continuity(self.continuity), *_of_drawing(self.continuity))
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers, lists and dictionaries."""
@@ -72,6 +72,8 @@ class GenerativeDiagnosis(Diagnosis):
         Of the rows that were given; rate = KL(q(z|x) || p(z)).
     elbo_se, rate_se : float
         Their standard errors over rows.
+    n_draws : int
+        Codes of each row that the ELBO is averaged over; ``evaluate`` takes more.
     rate_per_dimension : tuple of float
         KL of the marginals of q(z|x) to the Gaussians of the mean and variance of p(z), which are its marginals
         where it is a Gaussian; for a p(z) that cannot tell its moments (a flow), of those of the aggregated posterior.
@@ -97,6 +99,7 @@ class GenerativeDiagnosis(Diagnosis):
 
     elbo: float
     elbo_se: float
+    n_draws: int
     rate: float
     rate_se: float
     rate_per_dimension: tuple[float, ...]
@@ -137,7 +140,8 @@ class GenerativeDiagnosis(Diagnosis):
         rates = " ".join(f"{rate:.2f}" for rate in sorted(self.rate_per_dimension, reverse=True)[:16])
         more = " ..." if self.n_components > 16 else ""
         numbers = (
-            f"elbo            {self.elbo:.3f} +- {self.elbo_se:.3f} nats per row (without codes: {self.baseline:.3f})\n"
+            f"elbo            {self.elbo:.3f} +- {self.elbo_se:.3f} nats per row, {self.n_draws} draws (without codes: "
+            f"{self.baseline:.3f})\n"
             f"rate            {self.rate:.3f} +- {self.rate_se:.3f} nats per row\n"
             f"per dimension   {rates}{more}\n"
             f"active units    {self.active_units} of {self.n_components}\n"
@@ -159,6 +163,17 @@ def _of_continuity(continuity: Continuity) -> list[str]:
     return [
         f"{continuity.hole_share:.0%} of the way between two codes lies where hardly any code is ({expected:.0%} for codes "
         "themselves): interpolations cross holes of the latent space."
+    ]
+
+
+def _of_drawing(continuity: Continuity) -> list[str]:
+    share, expected = continuity.hole_share_gaussian, continuity.quantile
+    if share <= 2 * expected + _CHANCE_SPREAD * continuity.hole_share_gaussian_se:
+        return []
+    return [
+        f"{share:.0%} of the draws of a Gaussian with the codes' mean and covariance lie where hardly any code is ({expected:.0%} "
+        "for codes themselves): what the decoder makes of codes chosen so need not look like rows; call fit_prior(X) "
+        "and sample, or train a VAE."
     ]
 
 

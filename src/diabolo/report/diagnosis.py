@@ -77,9 +77,11 @@ def plot_continuity(continuity: Any) -> Figure:
     axes.axhline(
         continuity.quantile, color=MUTED, linewidth=1.2, linestyle=(0, (4, 2)), label="codes themselves"
     )
-    if continuity.hole_share_prior is not None:
-        axes.axhline(continuity.hole_share_prior, color=GREEN, linewidth=1.4, label="draws of the prior")
+    drawn, name = continuity.hole_share_prior, "draws of the prior"
+    if drawn is None:
+        drawn, name = continuity.hole_share_gaussian, "draws of a Gaussian"
+    axes.axhline(drawn, color=GREEN, linewidth=1.4, label=name)
     axes.set_xlim(0, 1)
-    axes.set_ylim(0, max(0.2, float(share.max()) * 1.15, 1.15 * (continuity.hole_share_prior or 0)))
+    axes.set_ylim(0, 1.15 * max(0.2, float(share.max()), drawn))
     legend(axes, loc="best")
     return figure

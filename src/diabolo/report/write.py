@@ -168,6 +168,14 @@ def _notes(m: Material) -> list[str]:
         )
     if not m.metrics.get("kl_is_exact", True):
         notes.append("The rate has no closed form for this posterior and prior: it is averaged over draws.")
+    if n_elsewhere := m.metrics.get("predicted_elsewhere"):
+        accuracy = m.metrics.get("predicted_accuracy")
+        scored = "" if accuracy is None else f", and {accuracy:.1%} of them in the right cluster"
+        notes.append(
+            "The clusters shown are those of the fit, which the graph of the rows and their codes make together. What new rows "
+            f"get, predict, knows codes alone: it puts {n_elsewhere:,} of these {sum(m.metrics['cluster_sizes']):,} rows "
+            f"elsewhere{scored}."
+        )
     if not m.held_out:
         notes.append(
             "No test rows were given: the numbers and pictures show rows that the model was fitted on."

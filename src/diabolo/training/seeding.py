@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import RLock
 
 import torch
 from torch import Tensor
+
+#: torch's generators are those of the process, whatever thread draws from them.
+_TURN = RLock()
 
 
 @contextmanager
@@ -14,7 +18,7 @@ def seeded(seed: int) -> Iterator[None]:
     """Run the block with torch's generators seeded, and put them back afterwards.
 
     Everything random in the house happens inside such a block, so the same seed gives the same
-    bits and the caller's generators are not touched.
+    bits and the caller's generators are not touched. Of several threads one is inside at a time, and the others wait.
 
     Examples
     --------
@@ -26,7 +30,7 @@ def seeded(seed: int) -> Iterator[None]:
     True
     """
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=list(devices)):
+    with _TURN, torch.random.fork_rng(devices=list(devices)):
         torch.default_generator.manual_seed(seed)
         if torch.cuda.is_initialized():  # else it would be seeded once it is, which nothing puts back
             torch.cuda.manual_seed_all(seed)
