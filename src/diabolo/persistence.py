@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable
+from pathlib import Path
 
 from diabolo import estimators
 from diabolo.contracts import Part
@@ -13,6 +14,8 @@ from diabolo.estimators.saving import Saved
 from diabolo.estimators.specs import from_spec
 from diabolo.storage import ModelFileError, read_model
 
+_IN_A_RUN = "model.diabolo"
+
 
 def load(path: str | os.PathLike[str], parts: Iterable[type[Part]] = ()) -> LatentEstimator:
     """Load a model that an estimator's ``save`` wrote.
@@ -20,7 +23,7 @@ def load(path: str | os.PathLike[str], parts: Iterable[type[Part]] = ()) -> Late
     Parameters
     ----------
     path : str or path-like
-        A ``.diabolo`` file.
+        A ``.diabolo`` file, or the folder of a run that holds ``model.diabolo``.
     parts : iterable of classes
         The classes of your own that the model was built with; a file holds no code.
 
@@ -36,7 +39,8 @@ def load(path: str | os.PathLike[str], parts: Iterable[type[Part]] = ()) -> Late
     UserWarning
         If the model was kept on a device that this machine lacks.
     """
-    tensors, spec = read_model(path)
+    in_run = Path(path) / _IN_A_RUN
+    tensors, spec = read_model(in_run if in_run.is_file() else path)
     name = spec.get("estimator")
     if name not in estimators.__all__:
         raise ModelFileError(

@@ -56,6 +56,21 @@ def test_fit_help_is_read_off_the_signatures(typed, monkeypatch):
     assert "Weight of the rate: above 1 closer to the prior" in out
 
 
+def test_recipes_hand_arguments_on_without_a_word(typed, monkeypatch):
+    """What is said stands where they go, and no name of a recipe before nothing."""
+    monkeypatch.setenv("COLUMNS", "400")
+    for command, option, said in [
+        (
+            "cluster",
+            "n-clusters",
+            "[clustering] Number of clusters. [mixture_vae] Number of Gaussians. [default",
+        ),
+        ("fit", "target-distortion", "FLOAT  In place of beta: the smallest rate"),
+    ]:
+        line = next(line for line in typed(command, "--help").out.splitlines() if f"--{option} " in line)
+        assert said in line
+
+
 def test_the_words_of_sample_are_those_of_the_estimator():
     import inspect
     from typing import get_args, get_type_hints

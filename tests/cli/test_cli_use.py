@@ -66,6 +66,11 @@ def test_flat_rows_are_folded_into_images(typed, places, tmp_path):
     assert "63" in said.err
 
 
+def test_a_run_is_loaded_by_its_folder(places):
+    of_folder, of_file = diabolo.load(places / "ae"), diabolo.load(places / "ae/model.diabolo")
+    np.testing.assert_array_equal(of_folder.transform(images(places)), of_file.transform(images(places)))
+
+
 @pytest.mark.parametrize("command", ["encode", "reconstruct", "decode"])
 def test_what_is_read_is_not_written_over(typed, places, tmp_path, command):
     rows = np.zeros((3, 2)) if command == "decode" else images(places)

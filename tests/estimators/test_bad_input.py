@@ -374,6 +374,14 @@ def test_columns_of_different_unit_warn_once_and_name_the_way_out():
         assert "per_feature" in vae(likelihood="auto").fit(data).choices_["likelihood"]
 
 
+def test_pixels_that_hardly_vary_have_no_unit_of_their_own():
+    from sklearn.datasets import load_digits
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        AutoEncoder(2, **SMALL).fit(load_digits().data[:200])
+
+
 class Explodes(MLP):
     """As it should be for some calls, not at those that follow: no number, or far off."""
 

@@ -140,12 +140,13 @@ def _is_number(value: Any, kind: type) -> bool:
 
 
 def _help(having: dict[str, Argument]) -> str:
-    """Return the help; where models differ, with the names of the models."""
+    """Return the help; where models differ, with the names of the models. Recipes say nothing of what they hand on."""
     texts: dict[str, list[str]] = {}
     for model, argument in having.items():
-        texts.setdefault(argument.help, []).append(model)
-    if len(texts) == 1:
-        return next(iter(texts))
+        if argument.help:
+            texts.setdefault(argument.help, []).append(model)
+    if len(texts) < 2:
+        return next(iter(texts), "")
     return " ".join(f"[{', '.join(of)}] {text}" for text, of in texts.items())
 
 

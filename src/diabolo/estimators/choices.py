@@ -127,6 +127,9 @@ def choose_learning_rate(n_rows: int, n_steps: int) -> tuple[float, str]:
 
 
 def differing_deviations(statistics: Statistics) -> float:
-    """Return the ratio of the largest to the smallest deviation of the columns that vary."""
+    """Return how much larger the largest deviation is than that which a quarter of the columns that vary stay below.
+
+    One or two columns that hardly vary, such as pixels along a border, have no unit of their own.
+    """
     deviation = statistics.deviation[statistics.deviation > 0]
-    return float(deviation.max() / deviation.min())
+    return float(deviation.max() / deviation.quantile(0.25, interpolation="lower"))
