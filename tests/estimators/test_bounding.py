@@ -100,8 +100,9 @@ def test_the_samples_of_an_auto_encoder_need_a_density():
     ae.fit_prior(X, "gaussian")
     assert ae.judge_samples(X).precision > 0
     np.testing.assert_array_equal(ae.sample(2, latent="ex_post"), ae.sample(2))
-    with pytest.raises(ValueError, match="latent must be one of"):
-        ae.sample(2, latent="prior")
+    for latent, message in [("prior", "is for a VAE.*call fit_prior"), ("latent", "latent must be one of")]:
+        with pytest.raises(ValueError, match=message):
+            ae.sample(2, latent=latent)
 
 
 def test_a_flow_has_rates_against_the_aggregated_posterior():

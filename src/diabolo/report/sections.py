@@ -489,7 +489,8 @@ def _diagnosis(m: Material) -> Section | None:
             diagnosis.plot_continuity(found.continuity),
             "Holes between codes",
             "How often the straight line between two codes is where hardly any code lies: below the density that "
-            f"{found.continuity.quantile:.0%} of codes themselves fall under.",
+            f"{found.continuity.quantile:.0%} of codes themselves fall under. The line across: how many draws of "
+            f"{'the prior' if m.generative else 'a Gaussian with the mean and the covariance of the codes'} lie there.",
         )
     )
     panels[0] = replace(panels[0], caption=f"{panels[0].caption} <b>{sentences or 'Nothing stands out.'}</b>")
