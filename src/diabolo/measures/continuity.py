@@ -115,7 +115,8 @@ def latent_continuity(
     width chosen among a few by the likelihood of 10 %). The threshold is the ``quantile`` of the log-density
     of the remaining 20 %, and pairs of these are the ends of the paths. Nothing here asks for a posterior
     or a prior, so an auto-encoder and a VAE are measured in the same way. Straight paths lead through the middle,
-    where in many dimensions codes are dense whatever the model: there the draws of a Gaussian say more. Whitening makes the result of straight
+    where in many dimensions codes are dense whatever the model: there the draws of a Gaussian say more. Of few codes kernels are
+    wide and narrow holes not seen, so that shares compare at equal numbers of codes. Whitening makes the result of straight
     paths independent of any linear change of the codes that keeps all their directions (those that vary
     less than 1e-5 of the others are left out); spherical paths turn about the origin, and depend on
     where it is.

@@ -170,7 +170,7 @@ def _notes(m: Material) -> list[str]:
         notes.append("The rate has no closed form for this posterior and prior: it is averaged over draws.")
     if n_elsewhere := m.metrics.get("predicted_elsewhere"):
         accuracy = m.metrics.get("predicted_accuracy")
-        scored = "" if accuracy is None else f", and {accuracy:.1%} of them in the right cluster"
+        scored = "" if accuracy is None else f", and by it {accuracy:.1%} of all are in the right cluster"
         notes.append(
             "The clusters shown are those of the fit, which the graph of the rows and their codes make together. What new rows "
             f"get, predict, knows codes alone: it puts {n_elsewhere:,} of these {sum(m.metrics['cluster_sizes']):,} rows "
