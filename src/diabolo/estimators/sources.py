@@ -117,15 +117,15 @@ def from_tensor(X: Any, name: str) -> Any:
 @contextmanager
 def _chance(seed: int) -> Iterator[None]:
     """Seed the generators that the items of a data set may draw from, and put them back: a block is the same each time."""
-    kept, numpy_kept = random.getstate(), np.random.get_state()  # noqa: NPY002 - the items of others
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    try:
-        with seeded(seed):
+    with seeded(seed):  # where threads take turns
+        kept, numpy_kept = random.getstate(), np.random.get_state()  # noqa: NPY002 - the items of others
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        try:
             yield
-    finally:
-        random.setstate(kept)
-        np.random.set_state(numpy_kept)  # noqa: NPY002
+        finally:
+            random.setstate(kept)
+            np.random.set_state(numpy_kept)  # noqa: NPY002
 
 
 class DatasetSource(BatchSource):
