@@ -200,7 +200,10 @@ def test_rows_that_could_not_be_measured_are_refused_before_the_training(typed, 
     for seed in range(4) if held_out else (0,):
         said = typed("fit", tmp_path / "X.npy", *words, "--out", tmp_path / "x", "--random-state", seed)
         assert said.code == 2
-        assert "in 1 of 30 rows, the first in row 7, column 2, counted from 0" in said.err
+        assert (
+            "in 1 of 30 rows that were looked at, the first in row 7, column 2 of these, counted from 0"
+            in said.err
+        )
         assert not (tmp_path / "x").exists()
 
 

@@ -436,6 +436,9 @@ def test_what_goes_through_the_rows_does_it_in_blocks(pool):
     pool(2000)
     np.testing.assert_allclose(vae.score_samples(Counted(X), 3), scores, rtol=1e-4)
     ae = AutoEncoder(2, **SMALL).fit(X)
+    for model in (ae, vae):
+        with pytest.raises(ValueError, match="rows of the shape"):
+            model.score_samples(Counted(X[:, :4]))
     np.testing.assert_allclose(ae.score_samples(Counted(X)), ae.score_samples(X), rtol=1e-4)
     vae.fit_prior(Counted(X), "gaussian")
     assert vae.sample(3, latent="ex_post").shape == (3, 8, 8)

@@ -373,6 +373,16 @@ def test_fits_in_threads_have_the_bits_of_fits_in_turn():
         np.testing.assert_array_equal(codes, expected)
 
 
+def test_moments_of_other_parameters_are_left_behind(tmp_path):
+    """Frozen ones have none, and what is loaded trains them all."""
+    model = AutoEncoder(2, network=MLP((8,)), random_state=0).partial_fit(DIGITS[:100])
+    model.model_.encoder.requires_grad_(False)
+    model._optimiser = None
+    model.partial_fit(DIGITS[:100])
+    again = load(model.save(tmp_path / "m.diabolo"))
+    assert np.isfinite(again.partial_fit(DIGITS[:100]).transform(DIGITS[:5])).all()
+
+
 def test_partial_fit_does_not_undo_a_fit():
     """A fit ends with a rate of 0 and without an optimiser; the steps of a new one at the rate of a beginning go anywhere."""
     model = AutoEncoder(4, max_epochs=60, random_state=0).fit(DIGITS[:400])

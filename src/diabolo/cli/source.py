@@ -115,11 +115,10 @@ def gather(
     What could not be measured after the training is refused before it.
     """
     rows = _gathered(source, reading, test=test, noisy=noisy, seed=seed)
-    names = rows.data.feature_names
-    _refuse_missing(rows.data.X, source, names)
-    _refuse_missing(rows.test, test or source, names)
+    _refuse_missing(rows.data.X, source, rows.data.feature_names)
+    _refuse_missing(rows.test, test or source)
     for seen in (rows.train_noisy, rows.test_noisy):
-        _refuse_missing(seen, noisy, names)
+        _refuse_missing(seen, noisy)
     return rows
 
 
@@ -220,7 +219,7 @@ def _of_blocks(data: Dataset, reading: Reading, test: str | None, seed: int) -> 
     return Rows(data, X.without(rows), X.take(rows), said)
 
 
-def _refuse_missing(X: Any, where: str | None, names: list[str] | None) -> None:
+def _refuse_missing(X: Any, where: str | None, names: list[str] | None = None) -> None:
     """Refuse an array with values that are missing or infinite; a source is looked at before the training begins."""
     import numpy as np
 
@@ -230,8 +229,8 @@ def _refuse_missing(X: Any, where: str | None, names: list[str] | None) -> None:
     row, column = np.argwhere(wrong)[0]
     where_first = f"row {row}, column {column}" if names is None else f"row {row}, column {names[column]!r}"
     raise UsageError(
-        f"{where} holds NaN (missing) or infinite values in {wrong.any(1).sum()} of {len(X)} rows, the first in "
-        f"{where_first}, counted from 0: fill these, or leave the rows out"
+        f"{where} holds NaN (missing) or infinite values in {wrong.any(1).sum()} of {len(X)} rows that were looked at, the "
+        f"first in {where_first} of these, counted from 0: fill these, or leave the rows out"
     )
 
 

@@ -197,8 +197,9 @@ class LatentEstimator(SavedEstimator):
     def _constant_rate(self) -> float:
         if not _is_auto(self.learning_rate):
             return self.learning_rate
-        was_chosen = "learning_rate" in self.choices_  # by a fit
-        return _RATE_AFTER_FIT if was_chosen else _CONSTANT_RATE
+        if self._optimiser is not None and not math.isnan(self._rate):
+            return self._rate  # of the call before
+        return _RATE_AFTER_FIT if self.n_steps_ else _CONSTANT_RATE
 
     def plan(self, X: ArrayLike) -> FitPlan:
         """Say what ``fit`` would do with these rows; nothing is trained, and the estimator stays as it is.
@@ -243,10 +244,11 @@ class LatentEstimator(SavedEstimator):
         # pairs are looked up row by row
         check = self._check_rows if X_seen is None else self._check_X
         given = check(X, reset=not going_on)
+        kept_in = checkpoints_in(checkpoint_dir, checkpoint_every)
         with nullcontext() if going_on else self._unfitted_on_error():
             seen = None if X_seen is None else self._check_seen(X_seen, given)
             valid = None if X_val is None else self._check_X(X_val, reset=False, name="X_val")
-            with checkpoints_in(checkpoint_dir, checkpoint_every) as checkpoints:
+            with kept_in as checkpoints:
                 if not going_on:
                     drawn = self._new_seed()
                     kept = kept_seed(self, checkpoints)
@@ -263,7 +265,7 @@ class LatentEstimator(SavedEstimator):
                 else:
                     self._build(array, valid)
                 objective, outcome = self._train(array, valid, seen, checkpoints)
-        self._optimiser = outcome.optimiser = None
+        self._optimiser = self._minimised = outcome.optimiser = None
         self._record(outcome, objective, first=not going_on)
         self._after_fit(self._table(array))
         self._tell(outcome)

@@ -22,6 +22,7 @@ _SMALLEST_SIGNAL = 16
 #: How far apart the ranges of a table's columns lie before each is given a scale of its own.
 _UNIT_RATIO = 10.0
 _BLOCK_VALUES = 1 << 20
+_FEW_COLUMNS = 20
 #: What parts are called elsewhere.
 _OTHER_NAMES = {
     "mse": "squared_error",
@@ -30,7 +31,6 @@ _OTHER_NAMES = {
     "l1": "absolute_error",
     "bce": "cross_entropy",
     "binary_cross_entropy": "cross_entropy",
-    "normal": "gaussian",
 }
 #: Adam's largest rate where there are as many rows as steps, and its limits: tried on a table of 455 rows, digits
 #: (1,437), signals (1,600), USPS (7,439) and MNIST (55,000), 2,000 steps each, judged by rows held out. With less
@@ -66,7 +66,9 @@ def _close(value: str, names: Collection[str]) -> list[str]:
     other = _OTHER_NAMES.get(value.lower())
     if other is not None and other in names:
         return [other]
-    return [name for name in names if value and value in name] or difflib.get_close_matches(value, names, n=1)
+    return [name for name in names if len(value) > 2 and value in name] or difflib.get_close_matches(
+        value, names, n=1
+    )
 
 
 def choose_network(layout: Layout) -> tuple[Network, str]:
@@ -127,9 +129,10 @@ def choose_learning_rate(n_rows: int, n_steps: int) -> tuple[float, str]:
 
 
 def differing_deviations(statistics: Statistics) -> float:
-    """Return how much larger the largest deviation is than that which a quarter of the columns that vary stay below.
+    """Return how much larger the largest deviation is than that which a quarter of many columns that vary stay below.
 
-    One or two columns that hardly vary, such as pixels along a border, have no unit of their own.
+    Where there are more than 20, some that hardly vary, such as pixels along a border, have no unit of their own.
     """
     deviation = statistics.deviation[statistics.deviation > 0]
-    return float(deviation.max() / deviation.quantile(0.25, interpolation="lower"))
+    n_tiny = len(deviation) // 4 if len(deviation) > _FEW_COLUMNS else 0
+    return float(deviation.max() / deviation.sort().values[n_tiny])

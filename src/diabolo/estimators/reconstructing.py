@@ -13,7 +13,6 @@ from diabolo.estimators.base import _ONE_UNIT_RATIO
 from diabolo.estimators.choices import differing_deviations
 from diabolo.estimators.generating import GeneratingEstimator, Observation
 from diabolo.estimators.inputs import one_of
-from diabolo.estimators.sources import large_source
 from diabolo.estimators.telling import warn
 from diabolo.likelihoods import Likelihood
 from diabolo.measures import Diagnosis, ReconstructionRecord, latent_continuity
@@ -82,11 +81,11 @@ class ReconstructingEstimator(GeneratingEstimator):
         array of shape (n_rows,), float64
         """
         check_is_fitted(self)
-        source = large_source(X, "X")
-        if source is not None:
-            return np.concatenate([self.score_samples(block) for block in source.blocks() if len(block)])
-        array = self._check_X(X, reset=False)
-        return -self._squared_errors(array, self._decode(self._codes_of(array))).mean(1)
+        rows = self._check_rows(X, reset=False)
+        blocks = [rows] if isinstance(rows, np.ndarray) else self._checked_blocks(rows)
+        return np.concatenate(
+            [-self._squared_errors(block, self._decode(self._codes_of(block))).mean(1) for block in blocks]
+        )
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return the mean of :meth:`score_samples`."""

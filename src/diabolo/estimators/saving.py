@@ -23,6 +23,8 @@ from diabolo.models import LatentModel
 from diabolo.storage import write_model
 from diabolo.training.loop import adam
 
+#: Of the optimiser in a file: the learning rate that was asked for, and what divergences made of it.
+_RATES = "learning_rates"
 #: Arguments that make the model, where the others say how it is trained.
 _SHAPING = {
     "beta_range",
@@ -114,10 +116,13 @@ class SavedEstimator(CodingEstimator):
     def _tensors(self) -> dict[str, Tensor]:
         tensors = {f"model.{name}": tensor for name, tensor in self.model_.state_dict().items()}
         optimiser = getattr(self, "_optimiser", None)
-        moments = {} if optimiser is None else optimiser.state_dict()["state"]
-        return tensors | {
-            f"optimiser.{i}.{name}": tensor for i, own in moments.items() for name, tensor in own.items()
-        }
+        if optimiser is None:
+            return tensors
+        tensors[_RATES] = torch.tensor([self._rate, optimiser.param_groups[0]["lr"]], dtype=torch.float64)
+        for name, parameter in self.model_.named_parameters():
+            for own, tensor in optimiser.state.get(parameter, {}).items():
+                tensors[f"optimiser.{name}.{own}"] = tensor
+        return tensors
 
     def _restore(self, saved: Saved) -> None:
         """Become the fitted estimator that a file describes."""
@@ -133,7 +138,6 @@ class SavedEstimator(CodingEstimator):
         self.row_shape_ = (math.prod(self.event_shape_),) if self.layout_.flat else self.event_shape_
         self._n_features_out = self.n_components_
         self._minimised = None
-        self._rate = math.nan
         self._made_with = self._shaping()
         self.model_ = self._place(saved.model, Sizes(self.layout_.event, self.n_components_))
         weights = {
@@ -141,7 +145,9 @@ class SavedEstimator(CodingEstimator):
         }
         self.model_.load_state_dict(weights)
         self.model_.eval()
-        self._optimiser = _optimiser_of(self.model_, saved.tensors)
+        rate, lowered = saved.tensors.get(_RATES, torch.full((2,), math.nan)).tolist()
+        self._optimiser = _optimiser_of(self.model_, saved.tensors, lowered)
+        self._rate = math.nan if self._optimiser is None else rate
 
     def _shaping(self) -> dict[str, str]:
         """Return the arguments that the model is made of, in words."""
@@ -162,16 +168,21 @@ class SavedEstimator(CodingEstimator):
         return state
 
 
-def _optimiser_of(model: LatentModel, tensors: dict[str, Tensor]) -> torch.optim.Optimizer | None:
-    """Return the optimiser with the moments of a file, if it has some."""
-    moments: dict[int, dict[str, Tensor]] = {}
+def _optimiser_of(
+    model: LatentModel, tensors: dict[str, Tensor], learning_rate: float
+) -> torch.optim.Optimizer | None:
+    """Return the optimiser with the moments of a file, if it has those of every parameter that is trained."""
+    moments: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
-        room, _, rest = name.partition(".")
-        if room == "optimiser":
-            i, own = rest.split(".")
-            moments.setdefault(int(i), {})[own] = tensor
-    if not moments:
+        if name.startswith("optimiser."):
+            parameter, _, own = name.removeprefix("optimiser.").rpartition(".")
+            moments.setdefault(parameter, {})[own] = tensor
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    if not moments or any(
+        moments.get(name, {}).get("exp_avg", tensors[_RATES]).shape != p.shape for name, p in trained
+    ):
         return None
-    optimiser = adam(model, 0.0)  # partial_fit sets the rate
-    optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+    optimiser = adam(model, learning_rate)
+    state = {i: moments[name] for i, (name, _) in enumerate(trained)}
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
     return optimiser

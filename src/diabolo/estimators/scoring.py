@@ -16,7 +16,6 @@ from torch.distributions import Distribution
 from diabolo.distributions import MixtureOfNormals
 from diabolo.estimators.generating import GeneratingEstimator, Latent
 from diabolo.estimators.inputs import one_of, positive_integer
-from diabolo.estimators.sources import large_source
 from diabolo.estimators.telling import warn
 from diabolo.likelihoods import Gaussian
 from diabolo.measures import (
@@ -150,13 +149,10 @@ class ScoringEstimator(GeneratingEstimator):
             As for :meth:`estimate_likelihood`.
         """
         check_is_fitted(self)
-        source = large_source(X, "X")
-        if source is not None:
-            return np.concatenate(
-                [self.score_samples(b, n_draws, latent=latent) for b in source.blocks() if len(b)]
-            )
-        estimate = self._estimated(self._check_X(X, reset=False), n_draws, latent)
-        return estimate.log_likelihood.double().cpu().numpy()
+        rows = self._check_rows(X, reset=False)
+        blocks = [rows] if isinstance(rows, np.ndarray) else self._checked_blocks(rows)
+        estimates = (self._estimated(block, n_draws, latent) for block in blocks)
+        return np.concatenate([estimate.log_likelihood.double().cpu().numpy() for estimate in estimates])
 
     def bits_per_dimension(
         self, X: ArrayLike, n_draws: int = 500, *, bin_width: float = 1.0, latent: Latent = "prior"

@@ -39,7 +39,7 @@ class Continuity:
         error over paths. Codes themselves have the share ``quantile``.
     hole_share_gaussian, hole_share_gaussian_se : float
         The same share of draws of the Gaussian that has the mean and the covariance of the codes: what comes of
-        choosing z so.
+        choosing z so. The error is that of the draws, the threshold given.
     hole_share_prior, hole_share_prior_se : float or None
         The same share of codes drawn from the prior.
     quantile : float

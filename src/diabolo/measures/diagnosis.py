@@ -168,7 +168,9 @@ def _of_continuity(continuity: Continuity) -> list[str]:
 
 def _of_drawing(continuity: Continuity) -> list[str]:
     share, expected = continuity.hole_share_gaussian, continuity.quantile
-    if share <= 2 * expected + _CHANCE_SPREAD * continuity.hole_share_gaussian_se:
+    # the threshold is a quantile of few codes
+    error = (continuity.hole_share_gaussian_se**2 + expected * (1 - expected) / continuity.n_held_out) ** 0.5
+    if share <= 2 * expected + _CHANCE_SPREAD * error:
         return []
     return [
         f"{share:.0%} of the draws of a Gaussian with the codes' mean and covariance lie where hardly any code is ({expected:.0%} "

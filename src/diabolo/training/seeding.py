@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import RLock
@@ -11,6 +12,16 @@ from torch import Tensor
 
 #: torch's generators are those of the process, whatever thread draws from them.
 _TURN = RLock()
+
+
+def _of_a_child() -> None:
+    """Have a turn of its own in a forked process, where the thread that held this one is not."""
+    global _TURN
+    _TURN = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_of_a_child)
 
 
 @contextmanager
@@ -29,12 +40,13 @@ def seeded(seed: int) -> Iterator[None]:
     >>> bool((a == b).all())
     True
     """
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
-    with _TURN, torch.random.fork_rng(devices=list(devices)):
-        torch.default_generator.manual_seed(seed)
-        if torch.cuda.is_initialized():  # else it would be seeded once it is, which nothing puts back
-            torch.cuda.manual_seed_all(seed)
-        yield
+    with _TURN:
+        devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+        with torch.random.fork_rng(devices=list(devices)):
+            torch.default_generator.manual_seed(seed)
+            if torch.cuda.is_initialized():  # else it would be seeded once it is, which nothing puts back
+                torch.cuda.manual_seed_all(seed)
+            yield
 
 
 def generator_states() -> list[Tensor]:
