@@ -129,3 +129,5 @@ def test_training_goes_on(vae):
     before = more.transform(X)
     assert not np.array_equal(more.fit(X).transform(X), before)
     assert more.partial_fit(X).sample(2, beta=2).shape == (2, 64)
+    alone = more.at(2.0).set_params(learning_rate="auto").partial_fit(X)  # with an optimiser of its own
+    assert alone.learning_rate_ == 2e-4

@@ -175,7 +175,7 @@ class LatentEstimator(SavedEstimator):
             self._check_support(array, "X")
         x = self._table(array)
         rate = self._constant_rate()
-        optimiser = getattr(self, "_optimiser", None) or adam(self.model_, rate)
+        optimiser = self._optimiser or adam(self.model_, rate)
         if rate != self._rate:  # not what a divergence made of it
             self._rate = rate
             for group in optimiser.param_groups:
@@ -197,7 +197,7 @@ class LatentEstimator(SavedEstimator):
     def _constant_rate(self) -> float:
         if not _is_auto(self.learning_rate):
             return self.learning_rate
-        if self._optimiser is not None and not math.isnan(self._rate):
+        if self._optimiser is not None:
             return self._rate  # of the call before
         return _RATE_AFTER_FIT if self.n_steps_ else _CONSTANT_RATE
 

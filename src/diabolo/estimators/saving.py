@@ -82,7 +82,8 @@ class SavedEstimator(CodingEstimator):
     """A model that outlives its process."""
 
     _rate: float
-    _optimiser: torch.optim.Optimizer | None
+    #: Of the last ``partial_fit``, with its moments.
+    _optimiser: torch.optim.Optimizer | None = None
     _made_with: dict[str, str]
     #: The objective of the last ``partial_fit``, with its state.
     _minimised: Objective | None = None
@@ -115,7 +116,7 @@ class SavedEstimator(CodingEstimator):
 
     def _tensors(self) -> dict[str, Tensor]:
         tensors = {f"model.{name}": tensor for name, tensor in self.model_.state_dict().items()}
-        optimiser = getattr(self, "_optimiser", None)
+        optimiser = self._optimiser
         if optimiser is None:
             return tensors
         tensors[_RATES] = torch.tensor([self._rate, optimiser.param_groups[0]["lr"]], dtype=torch.float64)
