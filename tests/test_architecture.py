@@ -28,7 +28,7 @@ estimators:    ABOVE
 persistence:   ABOVE
 recipes:       ABOVE
 export:        likelihoods estimators storage
-report:        estimators recipes measures data storage persistence
+report:        estimators recipes measures data storage persistence contracts
 cli:           estimators recipes measures data storage persistence contracts training report export
 __init__:      ABOVE
 __main__:      cli

@@ -672,6 +672,14 @@ def test_numbers_of_other_machines_and_in_words():
     )
 
 
+def test_numbers_in_words_may_be_missing_too():
+    pd = pytest.importorskip("pandas")
+    words = pd.Series([str(i % 3) for i in range(39)] + [None])
+    for column in (words, words.astype("category")):
+        with pytest.raises(ValueError, match=r"Input X contains NaN\. Fill what is missing first"):
+            vae().fit(pd.DataFrame({"a": X[:40, 0], "words": column}))
+
+
 def test_one_axis_is_said_in_a_line():
     for rows in (np.arange(300.0), np.arange(300.0).tolist(), X + 1j):
         with pytest.raises(ValueError, match="Expected 2D array|Complex data not supported") as raised:

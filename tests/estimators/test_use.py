@@ -383,6 +383,18 @@ def test_moments_of_other_parameters_are_left_behind(tmp_path):
     assert np.isfinite(again.partial_fit(DIGITS[:100]).transform(DIGITS[:5])).all()
 
 
+def test_a_file_without_the_moments_of_one_parameter_starts_the_optimiser_afresh(tmp_path):
+    """Of the shape (2,) too, which is that of the two rates beside them."""
+    X = DIGITS[:100, 2, 2:4]
+    model = AutoEncoder(1, network="linear", random_state=0).partial_fit(X)
+    bias = model.model_.decoder[0].bias
+    assert bias.shape == (2,)
+    del model._optimiser.state[bias]
+    again = load(model.save(tmp_path / "m.diabolo"))
+    assert again._optimiser is None
+    assert np.isfinite(again.partial_fit(X).transform(X)).all()
+
+
 def test_partial_fit_does_not_undo_a_fit():
     """A fit ends with a rate of 0 and without an optimiser; the steps of a new one at the rate of a beginning go anywhere."""
     model = AutoEncoder(4, max_epochs=60, random_state=0).fit(DIGITS[:400])

@@ -6,11 +6,11 @@ import torch
 from scipy.ndimage import sobel
 from sklearn.datasets import load_digits
 
+from diabolo.contracts import seeded
 from diabolo.corruptions import Motion
 from diabolo.graphs import distortions, graph_clusters, nearest_images
 from diabolo.graphs import images as module
 from diabolo.measures import clustering_scores
-from diabolo.training import seeded
 
 
 def images(n, *shape, seed=0):

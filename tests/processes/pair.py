@@ -15,9 +15,9 @@ import torch
 from torch import nn
 
 from diabolo import corruptions, likelihoods, networks, objectives, posteriors, priors, schedules
-from diabolo.contracts import BatchSource, Model, Objective, Sizes, Statistics
+from diabolo.contracts import BatchSource, Model, Objective, Sizes, Statistics, seeded
 from diabolo.models import Clustered, LatentModel, MultiRate
-from diabolo.training import Checkpoints, LostProcessError, Plan, joined, seeded, train
+from diabolo.training import Checkpoints, LostProcessError, Plan, joined, train
 from diabolo.training.processes import leave
 from diabolo.training.streamed import Streamed
 

@@ -32,7 +32,13 @@ def evaluate(
     n_draws: Annotated[
         int | None, Parameter(help="Importance draws for each row (VAE; 100 by default).")
     ] = None,
-    latent: Latent | None = None,
+    latent: Annotated[
+        Latent | None,
+        Parameter(
+            help="The density of codes in the importance-weighted log p(x) (VAE): the prior (the default), the posteriors "
+            "of the training rows, or the density that diabolo fit-prior fitted."
+        ),
+    ] = None,
     beta: Beta = None,
     reading: Reading = Reading(),  # noqa: B008 - frozen
     show: Show = Show(),  # noqa: B008 - frozen

@@ -1,6 +1,7 @@
 """What passes between the rooms of the house: read this first."""
 
 from diabolo.contracts.batch import averaged, batch_mean
+from diabolo.contracts.chance import seeded
 from diabolo.contracts.evaluation import Evaluation
 from diabolo.contracts.model import Model
 from diabolo.contracts.moments import Moments
@@ -24,4 +25,5 @@ __all__ = [
     "Statistics",
     "averaged",
     "batch_mean",
+    "seeded",
 ]

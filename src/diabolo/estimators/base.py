@@ -18,7 +18,7 @@ from sklearn.utils import check_random_state
 from torch import Tensor
 
 from diabolo import likelihoods, networks
-from diabolo.contracts import BatchSource, Objective, Part, Sizes, Statistics
+from diabolo.contracts import BatchSource, Objective, Part, Sizes, Statistics, seeded
 from diabolo.data import draw_rows
 from diabolo.estimators import choices
 from diabolo.estimators.inputs import (
@@ -47,7 +47,6 @@ from diabolo.training import (
     Subset,
     joined,
     progress_bar,
-    seeded,
     steps_per_epoch,
     train,
 )

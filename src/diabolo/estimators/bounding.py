@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from diabolo.contracts import seeded
 from diabolo.estimators.generating import Latent
 from diabolo.estimators.inputs import positive_integer
 from diabolo.estimators.scoring import ScoringEstimator
@@ -21,7 +22,7 @@ from diabolo.measures import (
     bidirectional,
     inference_gap,
 )
-from diabolo.training import progress_bar, seeded
+from diabolo.training import progress_bar
 
 _Start = Literal["prior", "posterior"]
 

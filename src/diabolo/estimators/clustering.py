@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from diabolo import corruptions
-from diabolo.contracts import BatchSource, Objective, Part
+from diabolo.contracts import BatchSource, Objective, Part, seeded
 from diabolo.corruptions import Corruption
 from diabolo.estimators.choices import part_named
 from diabolo.estimators.first_centres import RowGraph, first_centres
@@ -38,7 +38,7 @@ from diabolo.networks import DCEC, Network
 from diabolo.objectives import Clustering, Reconstruction
 from diabolo.objectives.clustering import codes_of, target_of
 from diabolo.posteriors import Deterministic
-from diabolo.training import Checkpoints, Outcome, Plan, mean_terms, progress_bar, seeded, train
+from diabolo.training import Checkpoints, Outcome, Plan, mean_terms, progress_bar, train
 
 _SMALLEST_IMAGE = 16
 

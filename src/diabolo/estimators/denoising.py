@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from diabolo import corruptions
-from diabolo.contracts import Part
+from diabolo.contracts import Part, seeded
 from diabolo.corruptions import Corruption
 from diabolo.estimators.base import Effort
 from diabolo.estimators.choices import part_named
@@ -25,7 +25,7 @@ from diabolo.likelihoods import Likelihood
 from diabolo.measures import DenoisingRecord
 from diabolo.networks import Network
 from diabolo.posteriors import Deterministic
-from diabolo.training import Bytes, Rows, Streamed, seeded
+from diabolo.training import Bytes, Rows, Streamed
 
 
 @documented

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from diabolo.contracts import Schedule, Sizes, Statistics
+from diabolo.contracts import Schedule, Sizes, Statistics, seeded
 from diabolo.estimators.bounding import BoundingEstimator
 from diabolo.measures import (
     COLLAPSE_NATS,
@@ -26,7 +26,6 @@ from diabolo.measures import (
     rate_per_dimension,
 )
 from diabolo.models import LatentModel
-from diabolo.training import seeded
 
 _PRIOR_DRAWS = 2_000
 _ELBO_DRAWS = 10  # evaluate has more: here it is only held against the baseline

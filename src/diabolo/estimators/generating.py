@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from diabolo import priors
-from diabolo.contracts import Sizes
+from diabolo.contracts import Sizes, seeded
 from diabolo.data import draw_rows
 from diabolo.estimators.base import LatentEstimator
 from diabolo.estimators.choices import part_named
@@ -30,7 +30,7 @@ from diabolo.models import LatentModel
 from diabolo.networks import MLP
 from diabolo.posteriors import DiagonalGaussian
 from diabolo.priors import Prior
-from diabolo.training import Rows, seeded
+from diabolo.training import Rows
 
 _BLOCK_CODES = 1 << 12
 #: Most rows of a source, and values of them, to whose codes a density is fitted.

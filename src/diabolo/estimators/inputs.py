@@ -116,12 +116,12 @@ def _said_of(name: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        said = re.sub(r"^(Input |)X (?=contains|has)", rf"\g<1>{name} ", str(error))
+        said = re.sub(r"^(Input |)(X |)(?=contains|has)", rf"\g<1>{name} ", str(error))
         if said.startswith("Complex data"):
             said = f"{said.splitlines()[0]}: {name} must hold real numbers."
         if "contains NaN" in said:  # what scikit-learn says further is about other models
             said = (
-                f"{said.splitlines()[0]} Fill what is missing first (sklearn.impute.SimpleImputer, in a Pipeline), or leave "
+                f"{said.splitlines()[0].rstrip('.')}. Fill what is missing first (sklearn.impute.SimpleImputer, in a Pipeline), or leave "
                 "these rows out."
             )
         raise ValueError(said) from error
@@ -158,8 +158,12 @@ def checked_block(estimator: Any, block: np.ndarray, name: str) -> np.ndarray:
 
 def _real(array: np.ndarray, name: str) -> np.ndarray:
     if array.dtype.kind == "O":  # such as categories of a data frame that are numbers in words
+        numbers: np.ndarray | None = None
         with suppress(TypeError, ValueError):
-            array = check_array(array.astype(np.float64), allow_nd=True, input_name=name)
+            numbers = array.astype(np.float64)
+        if numbers is not None:
+            with _said_of(name):
+                array = check_array(numbers, allow_nd=True, input_name=name)
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} must hold real numbers, got the dtype {array.dtype}.")
     return array.astype(usual_dtype(array.dtype), copy=False)

@@ -12,7 +12,7 @@ from sklearn.base import ClusterMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from diabolo.contracts import Objective, Part
+from diabolo.contracts import Objective, Part, seeded
 from diabolo.estimators.base import Effort
 from diabolo.estimators.inputs import positive_integer
 from diabolo.estimators.layout import ChannelAxis
@@ -27,7 +27,7 @@ from diabolo.networks import Network
 from diabolo.objectives import ELBO
 from diabolo.objectives.clustering import codes_of
 from diabolo.priors import LearnedMixture
-from diabolo.training import Checkpoints, Outcome, Rows, Subset, progress_bar, seeded, train
+from diabolo.training import Checkpoints, Outcome, Rows, Subset, progress_bar, train
 from diabolo.training.loop import adam
 
 #: Weight of the rate in the first stage: next to an auto-encoder, but its codes keep a scale.

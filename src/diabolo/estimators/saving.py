@@ -179,11 +179,13 @@ def _optimiser_of(
             parameter, _, own = name.removeprefix("optimiser.").rpartition(".")
             moments.setdefault(parameter, {})[own] = tensor
     trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    if not moments or any(
-        moments.get(name, {}).get("exp_avg", tensors[_RATES]).shape != p.shape for name, p in trained
-    ):
+    if not moments or any(_shape_of(moments.get(name)) != p.shape for name, p in trained):
         return None
     optimiser = adam(model, learning_rate)
     state = {i: moments[name] for i, (name, _) in enumerate(trained)}
     optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
     return optimiser
+
+
+def _shape_of(moments: dict[str, Tensor] | None) -> torch.Size | None:
+    return None if moments is None or "exp_avg" not in moments else moments["exp_avg"].shape

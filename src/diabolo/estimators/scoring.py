@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.distributions import Distribution
 
+from diabolo.contracts import seeded
 from diabolo.distributions import MixtureOfNormals
 from diabolo.estimators.generating import GeneratingEstimator, Latent
 from diabolo.estimators.inputs import one_of, positive_integer
@@ -30,7 +31,6 @@ from diabolo.measures import (
     rate_per_dimension,
 )
 from diabolo.models import LatentModel
-from diabolo.training import seeded
 
 
 class ScoringEstimator(GeneratingEstimator):

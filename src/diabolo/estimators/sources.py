@@ -21,10 +21,10 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from diabolo.contracts import BatchSource
+from diabolo.contracts import BatchSource, seeded
 from diabolo.contracts.source import BLOCK_BYTES, even_bounds
 from diabolo.data import ArraySource, memory_bytes
-from diabolo.training import seeded, streamed
+from diabolo.training import streamed
 
 _SHUFFLING = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from diabolo import posteriors, priors
-from diabolo.contracts import Objective, Part, Schedule, Statistics
+from diabolo.contracts import Objective, Part, Schedule, Statistics, seeded
 from diabolo.data import draw_rows
 from diabolo.estimators.base import Effort
 from diabolo.estimators.choices import part_named
@@ -30,7 +30,7 @@ from diabolo.networks import Network
 from diabolo.objectives import ELBO
 from diabolo.posteriors import Posterior
 from diabolo.priors import Prior
-from diabolo.training import Rows, Streamed, seeded
+from diabolo.training import Rows, Streamed
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+
+from diabolo.contracts import seeded
 
 _HELD_OUT = 0.1
 _N_CHECKS = 50
@@ -52,7 +53,7 @@ def descend(
     FloatingPointError
         If the loss is no finite number at the start.
     """
-    with _seeded(seed), torch.inference_mode(False), torch.enable_grad():
+    with seeded(seed), torch.inference_mode(False), torch.enable_grad():
         n_held = math.ceil(_HELD_OUT * len(codes))
         held, rest = torch.randperm(len(codes)).split((n_held, len(codes) - n_held))
         train, valid = codes[rest].clone(), codes[held].clone()
@@ -100,15 +101,7 @@ class _Best:
     def _look(self) -> float:
         was_training = self.module.training
         self.module.eval()  # nothing is learned from held-out codes
-        with _seeded(self.seed):
+        with seeded(self.seed):
             loss = self.loss().item()
         self.module.train(was_training)
         return loss
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=list(devices)):
-        torch.manual_seed(seed)
-        yield

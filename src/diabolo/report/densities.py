@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from html import escape
 from typing import Any
 
 import numpy as np
 import torch
 from torch.distributions import Distribution, Independent, Normal
+
+from diabolo.contracts import seeded
 
 #: What each density of the house is in words, and what its formula is, in HTML; with its own settings.
 _OWN = {
@@ -86,19 +86,11 @@ class Prior:
 
     def draws(self, n: int) -> np.ndarray:
         """Return n codes, shape (n, n_components)."""
-        with self._repeatable():
+        with seeded(0), torch.no_grad():
             return self.distribution.sample(torch.Size((n,))).double().cpu().numpy()
 
     def log_density(self, codes: np.ndarray) -> np.ndarray:
         """Return log p(z) in nats of codes (n, n_components), shape (n,)."""
-        with self._repeatable():  # some log-densities are estimated by draws
+        with seeded(0), torch.no_grad():  # some log-densities are estimated by draws
             z = torch.as_tensor(codes, dtype=self._like.dtype, device=self._like.device)
             return self.distribution.log_prob(z).double().cpu().numpy()
-
-    @contextmanager
-    def _repeatable(self) -> Iterator[None]:
-        """Put torch's generators at one seed, and back behind it."""
-        device = self._like.device
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.no_grad():
-            torch.manual_seed(0)
-            yield

@@ -8,7 +8,6 @@ from diabolo.training.loop import DivergenceWarning, Outcome, Plan, mean_terms, 
 from diabolo.training.processes import LostProcessError, Processes, joined
 from diabolo.training.progress import progress_bar
 from diabolo.training.schedules import warm_up_cosine
-from diabolo.training.seeding import seeded
 from diabolo.training.signals import InterruptedWarning
 from diabolo.training.streamed import Rows, Streamed
 
@@ -30,7 +29,6 @@ __all__ = [
     "keep_pages",
     "mean_terms",
     "progress_bar",
-    "seeded",
     "steps_per_epoch",
     "train",
     "warm_up_cosine",

@@ -13,14 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diabolo.contracts import Model, Objective
+from diabolo.contracts import Model, Objective, seeded
 from diabolo.training.allocator import keep_pages
 from diabolo.training.batches import Batches, Bytes, Subset, steps_per_epoch, taken
 from diabolo.training.checkpoint import Checkpoints
+from diabolo.training.generators import generator_states, set_generators
 from diabolo.training.gradient import Autograd, Gradient
 from diabolo.training.processes import LostProcessError, joined
 from diabolo.training.schedules import WARM_UP, warm_up_cosine
-from diabolo.training.seeding import generator_states, seeded, set_generators
 from diabolo.training.sharing import Alone, Shared
 from diabolo.training.streamed import Rows, Streamed
 

@@ -12,8 +12,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from diabolo.contracts import Evaluation, Model, Objective, averaged
+from diabolo.training.generators import own_generators, set_own_generators
 from diabolo.training.processes import Processes
-from diabolo.training.seeding import own_generators, set_own_generators
 from diabolo.training.whole_batch import WholeBatch
 
 #: Rows that are compared between the processes before the first step.
