@@ -38,7 +38,7 @@ for line in TABLE.strip().splitlines():
     name, allowed = line.split(":")
     MAY_IMPORT[name] = set(MAY_IMPORT) if "ABOVE" in allowed else set(allowed.split())
 NO_SIBLINGS = {"networks", "corruptions", "likelihoods", "posteriors", "priors", "objectives", "schedules"}
-SHARED = {"base", "convolution", "location_scale", "fitting", "descent"}
+SHARED = {"base", "convolution", "counts", "location_scale", "fitting", "descent"}
 
 
 def imports(tree, package):

@@ -127,6 +127,61 @@ def test_the_command_line_wins_over_toml(typed, places, tmp_path):
     assert "no file" in typed("fit", "--config", tmp_path / "none.toml").err
 
 
+@pytest.fixture
+def people(tmp_path):
+    """A CSV file of columns of several kinds."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=80)
+    columns = [20 + z, z > 0, rng.integers(0, 3, 80), rng.poisson(np.exp(z)), np.exp(9 + z)]
+    header = "age,married,city,visits,income"
+    np.savetxt(tmp_path / "people.csv", np.column_stack(columns), delimiter=",", header=header, comments="")
+    return tmp_path / "people.csv"
+
+
+@pytest.mark.parametrize(
+    "words", ["city=categorical, visits=poisson", '{"city": "categorical", "visits": "poisson"}']
+)
+def test_kinds_of_columns_by_name(typed, people, words, tmp_path):
+    run = tmp_path / "run"
+    said = typed("fit", people, "--likelihood", words, "-d", "2", "--out", run, *QUICK)
+    assert said.code == 0, said.err
+    assert (
+        "categorical for column 2, as asked for; poisson for column 3, as asked for; bernoulli for column 1"
+        in said.out
+    )
+    again = typed("fit", "--config", run / "config.json", "--out", tmp_path / "again", "--quiet", *QUICK)
+    assert again.code == 0, again.err
+    assert_same_weights(run / "model.diabolo", tmp_path / "again/model.diabolo")
+    drawn = typed("sample", run, "-n", "20", "--out", tmp_path / "x.csv")
+    assert drawn.code == 0, drawn.err
+    table = np.genfromtxt(tmp_path / "x.csv", delimiter=",", names=True)
+    assert table.dtype.names == ("age", "married", "city", "visits", "income")
+    assert set(table["married"]) <= {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--likelihood", "citty=categorical"], "a column 'citty' that X does not have: was 'city' meant"),
+        (["--likelihood", "9=categorical"], "a column 9 that X does not have: there are the numbers 0 to 4"),
+        (["--likelihood", "city="], "kinds of columns such as city=categorical,visits=poisson, got 'city='"),
+        (["--likelihood", "=poisson"], "kinds of columns such as city=categorical,visits=poisson"),
+        (["--likelihood", '{"city": 3}'], "kinds of columns such as city=categorical,visits=poisson"),
+        (["--likelihood", "{city}"], "is no table in JSON"),
+        (["--likelihood", "city=catgorical"], "Did you mean 'categorical'?"),
+        (["--likelihood", "age=poisson"], "likelihood='poisson' needs counts"),
+        (
+            ["--likelihood", "city=categorical", "--likelihood.scale", "1"],
+            "--likelihood.scale is for one likelihood, and kinds of columns are several: drop it",
+        ),
+    ],
+)
+def test_wrong_kinds_of_columns(typed, people, words, sentence):
+    said = typed("fit", people, *words, "--dry-run", *QUICK)
+    assert said.code == 2
+    assert sentence in said.err
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -1,5 +1,6 @@
 """What the command line reads from the source is what Python says of the imported code."""
 
+import collections.abc
 import functools
 import inspect
 import re
@@ -17,9 +18,10 @@ ROOMS = ("networks", "posteriors", "likelihoods", "priors", "corruptions")
 
 
 def kinds_of(hint):
-    """Return the types of a hint as the command line has them: no None, no objects, tuples of any length."""
+    """Return the types of a hint as the command line has them: no None, no objects and mappings, tuples of any length."""
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     kinds = [kind for kind in (typing.get_args(hint) if union else (hint,)) if kind is not type(None)]
+    kinds = [kind for kind in kinds if typing.get_origin(kind) is not collections.abc.Mapping]
     plain = [kind for kind in kinds if not (inspect.isclass(kind) and issubclass(kind, Part))]
     return tuple(
         tuple[typing.get_args(kind)[0], ...] if typing.get_origin(kind) is tuple else kind for kind in plain

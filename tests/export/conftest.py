@@ -34,6 +34,18 @@ CASES = {
     ),
     "booleans": (diabolo.VAE(3, network=SMALL, likelihood="bernoulli"), DIGITS > 8),
     "categories": (diabolo.VAE(3, network=SMALL, likelihood="categorical"), (DIGITS // 5).astype(np.int64)),
+    "mixed": (
+        diabolo.VAE(3, network=SMALL, likelihood={0: "categorical", 2: "poisson"}),
+        np.column_stack(
+            [
+                DIGITS[:, 3, 3] // 5,
+                DIGITS[:, 4, 2] > 8,
+                DIGITS[:, 2, 2],
+                DIGITS[:, 3, 5] / 3,
+                DIGITS[:, 5, 5] // 5,
+            ]
+        ),
+    ),
     "multi-rate": (diabolo.MultiRateVAE(3, network=SMALL), DIGITS),
     "clusters": (
         diabolo.DeepClustering(4, n_components=3, network=SMALL, max_iter=2, init="k-means"),

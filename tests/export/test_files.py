@@ -58,6 +58,16 @@ def test_bytes_come_back_as_bytes(files, fitted):
         model(X / 2)
 
 
+def test_mixed_columns_come_back_as_what_they_are(files, fitted):
+    estimator, X = fitted("mixed")
+    restored = OnnxModel(files("mixed", "whole").path)(X)
+    np.testing.assert_allclose(restored, estimator.reconstruct(X), rtol=1e-5, atol=1e-5)
+    assert set(restored[:, 0]) <= {0, 1, 2, 3}
+    np.testing.assert_allclose(
+        OnnxModel(files("mixed", "encoder").path)(X), estimator.transform(X), atol=2e-6
+    )
+
+
 def test_a_file_says_what_it_is(files):
     record = files("bytes", "whole")
     model = OnnxModel(record.path)

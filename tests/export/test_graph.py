@@ -20,6 +20,7 @@ NAMES = (
     "flat signals of two channels",
     "booleans",
     "categories",
+    "mixed",
     "clusters",
     "float64",
     "float64 images",
@@ -68,7 +69,7 @@ def test_outputs_are_those_of_the_methods(fitted):
 
 
 @pytest.mark.parametrize("what", ["encoder", "decoder", "whole"])
-@pytest.mark.parametrize("name", ["units", "bytes", "categories"])
+@pytest.mark.parametrize("name", ["units", "bytes", "categories", "mixed"])
 def test_the_check_sees_what_is_wrong(fitted, name, what):
     estimator, X = fitted(name)
     graph = Graph(estimator, what)

@@ -8,6 +8,7 @@ import torch
 
 from diabolo import corruptions, likelihoods, networks, objectives, posteriors, priors, schedules
 from diabolo.contracts import Sizes, Statistics
+from diabolo.likelihoods.counts import Counts
 from diabolo.models import LatentModel
 
 ROOMS = {
@@ -62,6 +63,11 @@ EXAMPLES = {
         "bernoulli": likelihoods.Bernoulli,
         "continuous_bernoulli": likelihoods.ContinuousBernoulli,
         "categorical": lambda: likelihoods.Categorical(4),
+        "poisson": likelihoods.Poisson,
+        "negative_binomial": likelihoods.NegativeBinomial,
+        "mixed": lambda: likelihoods.Mixed(
+            ((likelihoods.Categorical(3), (1,)), (likelihoods.Gaussian("per_feature"), None))
+        ),
     },
     "corruption": {
         "gaussian": lambda: corruptions.Gaussian(0.3),
@@ -142,6 +148,14 @@ def rows():
             return uniform
         if isinstance(likelihood, likelihoods.Categorical):
             return (uniform * (likelihood.n_categories or 3)).floor()
+        if isinstance(likelihood, Counts):
+            return (-4 * uniform.clamp(min=1e-3).log()).floor()
+        if isinstance(likelihood, likelihoods.Mixed) and len(event) == 1:
+            likelihood = likelihood.resolve(Statistics.of(uniform))
+            x = torch.empty_like(uniform)
+            for part, columns in likelihood.parts:
+                x[:, list(columns)] = rows(part, (len(columns),), n_rows, dtype, seed)
+            return x
         return 3 + 2 * uniform.logit(eps=1e-3)
 
     return rows
@@ -150,7 +164,7 @@ def rows():
 @pytest.fixture(scope="session")
 def event_for():
     """Return a function that gives a shape of observation that a network, or any other part, reads."""
-    kinds = {None: "table", 2: "signal", 3: "image"}
+    kinds = {None: "table", 1: "table", 2: "signal", 3: "image"}
     return lambda part: EVENTS[kinds[getattr(part, "n_event_dims", None)]]
 
 

@@ -16,7 +16,9 @@ from diabolo.likelihoods import (
     ContinuousBernoulli,
     Gaussian,
     Laplace,
+    Mixed,
 )
+from diabolo.likelihoods.counts import Counts
 from diabolo.likelihoods.location_scale import SCALE_FLOOR, LocationScale
 
 
@@ -33,6 +35,12 @@ def axis_rule(likelihood, centre):
         return np.array([0.0, 1.0]), np.ones(2)
     if isinstance(likelihood, Categorical):
         return np.arange(likelihood.n_categories) * 1.0, np.ones(likelihood.n_categories)
+    if isinstance(
+        likelihood, Counts
+    ):  # until the rest of the sum, which falls at least as r / (r + m), is below 1e-11
+        r = float(likelihood.log_size.detach().exp().min()) if hasattr(likelihood, "log_size") else np.inf
+        n = 200 + int(centre + 20 * np.sqrt(centre) + (30 * centre / min(r, 1) if r < np.inf else 0))
+        return np.arange(n) * 1.0, np.ones(n)
     nodes, weights = np.polynomial.legendre.leggauss(100)
     edges = [0, 1]
     if isinstance(likelihood, LocationScale):  # split at the kink of the Laplace density
@@ -45,10 +53,17 @@ def axis_rule(likelihood, centre):
 @pytest.mark.parametrize("size", [0.0, 1.0, 12.0])
 def test_integrates_to_one_over_two_columns(make_likelihood, rows, size):
     likelihood = started(make_likelihood(), rows(make_likelihood(), (2,)))
-    outputs = size * torch.randn(likelihood.n_outputs, 2, dtype=torch.float64)
+    if isinstance(likelihood, Counts):
+        size = min(size, 2.0)  # of the logarithm of a mean
+    outputs = size * torch.randn(likelihood.n_outputs, *likelihood.output_event((2,)), dtype=torch.float64)
     p = likelihood(outputs.unsqueeze(0))
     centre = likelihood.point(p)[0].detach()
-    (x0, w0), (x1, w1) = (axis_rule(likelihood, float(c)) for c in centre)
+    groups = (
+        [likelihood] * 2
+        if not isinstance(likelihood, Mixed)
+        else [likelihood.groups[1], likelihood.groups[0]]
+    )
+    (x0, w0), (x1, w1) = (axis_rule(group, float(c)) for group, c in zip(groups, centre, strict=True))
     grid = torch.cartesian_prod(torch.as_tensor(x0), torch.as_tensor(x1))
     weights = torch.cartesian_prod(torch.as_tensor(w0), torch.as_tensor(w1)).prod(-1)
     assert float((weights * p.log_prob(grid).exp()).sum().detach()) == pytest.approx(1, abs=1e-10)
@@ -74,24 +89,31 @@ def test_the_whole_model_sums_to_one_over_all_binary_rows(compose, rows, hermite
 
 def test_reconstruction_is_the_mean_or_the_mode(make_likelihood, rows):
     likelihood = started(make_likelihood(), rows(make_likelihood(), (2,)))
-    p = likelihood(torch.randn(5, likelihood.n_outputs, 2, dtype=torch.float64))
+    p = likelihood(torch.randn(5, likelihood.n_outputs, *likelihood.output_event((2,)), dtype=torch.float64))
     x = p.sample((20_000,)).double()
-    if isinstance(likelihood, Categorical):
-        expected = [[np.bincount(x[:, i, j].long()).argmax() for j in range(2)] for i in range(5)]
-        assert likelihood.point(p).tolist() == expected
-        return
+    modes = {Categorical: [0, 1], Mixed: [1]}.get(type(likelihood), [])
+    means = [column for column in (0, 1) if column not in modes]
+    point = likelihood.point(p).detach()
+    expected = [[np.bincount(x[:, i, j].long()).argmax() for j in modes] for i in range(5)]
+    assert point[:, modes].tolist() == expected
     standard_error = x.std(0) / 20_000**0.5
-    assert ((x.mean(0) - likelihood.point(p).detach()).abs() <= 4.5 * standard_error).all()
+    assert ((x.mean(0) - point).abs() <= 4.5 * standard_error)[:, means].all()
 
 
 def test_outputs_of_zero_predict_the_mean_of_the_data(make_likelihood, rows):
     likelihood = make_likelihood()
-    if isinstance(likelihood, Categorical):
-        pytest.skip("starts at equal probabilities, its reconstruction is a mode")
     x = rows(likelihood, (6,), n_rows=1000, dtype=torch.float64)
     likelihood = started(likelihood, x)
-    p = likelihood(torch.zeros(1, 1, 6, dtype=torch.float64))
-    torch.testing.assert_close(p.mean[0].detach(), x.mean(0), atol=2e-4, rtol=0)
+    p = likelihood(torch.zeros(1, likelihood.n_outputs, *likelihood.output_event((6,)), dtype=torch.float64))
+    categories = {Categorical: range(6), Mixed: [1]}.get(type(likelihood), [])
+    numbers = [column for column in range(6) if column not in categories]
+    expected = (x.sum(0) + 0.5) / 1001 if isinstance(likelihood, Counts) else x.mean(0)
+    torch.testing.assert_close(p.mean[0, numbers].detach(), expected[numbers], atol=2e-4, rtol=0)
+    for column in categories:
+        base = (p.groups[0] if isinstance(likelihood, Mixed) else p).base_dist
+        probabilities = base.probs[0, 0 if isinstance(likelihood, Mixed) else column]
+        shares = np.bincount(x[:, column].long(), minlength=len(probabilities)) / len(x)
+        np.testing.assert_allclose(probabilities, shares, atol=1e-3)
 
 
 @pytest.mark.parametrize("column", ["all zero", "all one"])

@@ -13,9 +13,11 @@ from diabolo.posteriors import Deterministic
 from diabolo.training import Plan, train
 
 
-def sentence(posterior, prior, corruption, objective, event):
+def sentence(posterior, likelihood, prior, corruption, objective, event):
     """Return what the refusal must say, or None where the combination has a meaning; from the theory."""
     kind = type(objective).__name__
+    if getattr(likelihood, "n_event_dims", len(event)) != len(event):
+        return "is for tables, and one observation has the shape"
     if kind == "Clustering":
         return "draws codes to the centres of clusters, and this model has none: use models.Clustered"
     if kind != "Reconstruction" and not posterior.has_density:
@@ -52,8 +54,7 @@ def composed(statistics, objective, network, posterior, likelihood, prior, corru
 
 
 def check(x, statistics, objective, *parts):
-    _, posterior, _, prior, corruption = parts
-    refusal = sentence(posterior, prior, corruption, objective, x.shape[1:])
+    refusal = sentence(*parts[1:], objective, x.shape[1:])
     if refusal is not None:
         with pytest.raises(ValueError, match=refusal):
             objective(composed(statistics, objective, *parts).evaluate(x))

@@ -18,7 +18,7 @@ from .run import METRICS, new_folder
 from .show import Show, aligned
 from .source import Reading, Rows, in_memory, read, whole
 from .summary import indented, plan_facts, plan_text, run_facts, run_text
-from .training import effective, measuring, save, train_in
+from .training import effective, measuring, save, suit, train_in
 
 LABELS, PROBABILITIES, TABLE = "labels.npy", "probabilities.npy", "clusters.csv"
 
@@ -61,8 +61,7 @@ def cluster(
     estimator, notes = make(model, options)
     data = read(source, in_memory(reading, "a clustering looks at all rows"))
     rows = whole(data, None if labels is None else classes(labels, reading, len(data.X)))
-    if "channel_axis" not in options and data.channel_axis != "auto":
-        estimator.set_params(channel_axis=data.channel_axis)
+    suit(estimator, options, data)
     estimator.set_params(verbose=show.verbose)
     setting = {"source": source, "model": model, "labels": labels, **reading.options()}
     seed = options["random_state"] if isinstance(options["random_state"], int) else 0

@@ -16,7 +16,7 @@ from .run import new_folder
 from .show import Show
 from .source import Reading, Rows, gather, settled
 from .summary import plan_facts, plan_text, run_facts, run_text
-from .training import effective, measure, measuring, save, train_in
+from .training import effective, measure, measuring, save, suit, train_in
 
 _ROWS = Group("Rows", sort_key=1)
 RUN = Group("Run", sort_key=2)
@@ -98,8 +98,7 @@ def fit(
         raise errors.UsageError("--test and --noisy do not go together: a tenth of the pairs is held out")
     reading = settled(source, reading)
     rows = gather(source, reading, test=test, noisy=noisy, seed=_seed(options))
-    if "channel_axis" not in options and rows.data.channel_axis != "auto":
-        estimator.set_params(channel_axis=rows.data.channel_axis)
+    suit(estimator, options, rows.data)
     estimator.set_params(verbose=show.verbose)
     setting = {"source": source, "model": model, "test": test, "noisy": noisy, **reading.options()}
     configuration = effective(estimator, options, setting, rows, reading, seed=_seed(options))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,6 +94,7 @@ def make(model: str, given: Mapping[str, Any]) -> tuple[Any, list[str]]:
         If an option belongs to other models or parts; the message names them.
     """
     declaration = models()[model]
+    given = {name: by_column(value) if name == "likelihood" else value for name, value in given.items()}
     own = {name: value for name, value in given.items() if name in arguments(declaration)}
     estimator = getattr(importlib.import_module(declaration.module), declaration.name)(**own)
     has = estimator.get_params(deep=False)
@@ -110,6 +112,33 @@ def make(model: str, given: Mapping[str, Any]) -> tuple[Any, list[str]]:
     return estimator, notes
 
 
+def by_column(text: Any) -> Any:
+    """Return kinds of columns, ``city=categorical,3=poisson`` or a table in JSON, as a mapping; a name stays a name.
+
+    Examples
+    --------
+    >>> by_column("city=categorical, 3=poisson"), by_column("gaussian")
+    ({'city': 'categorical', 3: 'poisson'}, 'gaussian')
+    """
+    if not isinstance(text, str) or not ("=" in text or text.startswith("{")):
+        return text
+    pairs = [pair.rpartition("=")[::2] for pair in text.split(",")]
+    if text.startswith("{"):
+        try:
+            pairs = list(json.loads(text).items())
+        except ValueError as error:
+            raise UsageError(f"--likelihood {text} is no table in JSON: {error}") from None
+    if not all(column.strip() and isinstance(kind, str) and kind.strip() for column, kind in pairs):
+        raise UsageError(
+            f"--likelihood must be a name, or kinds of columns such as city=categorical,visits=poisson, got {text!r}"
+        )
+    return {_column(column.strip()): kind.strip() for column, kind in pairs}
+
+
+def _column(name: str) -> str | int:
+    return int(name) if name.isdecimal() else name
+
+
 def _part(argument: Argument, value: Any, inner: Mapping[str, Any]) -> tuple[Any, list[str]]:
     """Return the part with its own options set."""
     options = " and ".join(f"--{argument.name}.{name}".replace("_", "-") for name in inner)
@@ -123,6 +152,8 @@ def _part(argument: Argument, value: Any, inner: Mapping[str, Any]) -> tuple[Any
         raise UsageError(
             f"{options} {need} a chosen {argument.name}: add --{argument.name} {' or '.join(fitting)}"
         )
+    if isinstance(value, Mapping):
+        raise UsageError(f"{options} is for one {argument.name}, and kinds of columns are several: drop it")
     if not isinstance(value, str):  # a recipe's part
         unknown = set(inner) - set(value.get_params(deep=False))
         if unknown:

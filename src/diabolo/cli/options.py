@@ -19,6 +19,10 @@ DEFAULTS = {"random_state": 0}
 DEFAULT_MODEL = "vae"
 DEFAULT_CLUSTERING = "clustering"
 _ALIASES = {"random_state": ("--random-state", "--seed"), "n_components": ("--n-components", "-d")}
+#: What the command line understands beside Python's values.
+_SHORT = {
+    "likelihood": "Kinds of columns may also be written city=categorical,3=poisson (names, or numbers from 0)."
+}
 _SEPARATOR = "__"
 _BY_NAME = inspect.Parameter.KEYWORD_ONLY
 
@@ -48,7 +52,8 @@ def option_parameters(command: str = "fit") -> Iterator[inspect.Parameter]:
         estimators = [m for m in there if models()[m].is_class]
         shared = set(estimators) <= set(of)
         group = everywhere if shared else Group(f"Only --model {' or '.join(of)}", sort_key=4)
-        yield _keyword(name, _kinds(having), _help(having), _defaults(having), group)
+        text = " ".join(filter(None, (_help(having), _SHORT.get(name))))
+        yield _keyword(name, _kinds(having), text, _defaults(having), group)
         for argument in having.values():
             for inner, parts in part_arguments(argument.room).items():
                 nested.setdefault(f"{name}{_SEPARATOR}{inner}", {}).update(parts)

@@ -20,7 +20,7 @@ from .run import CHECKPOINTS, CONFIG, FILES, METRICS, MODEL, new_folder, open_ru
 from .show import Show, as_json
 from .source import Reading, Rows, gather, settled, some
 from .summary import indented
-from .training import effective, measure, save, train
+from .training import effective, measure, save, suit, train
 
 if TYPE_CHECKING:
     from diabolo.measures import RateDistortionCurve
@@ -77,8 +77,7 @@ def sweep(
     check_grid(betas, estimator)
     reading = settled(source, reading)
     rows = gather(source, reading, test=test, seed=options["random_state"])
-    if "channel_axis" not in options and rows.data.channel_axis != "auto":
-        estimator.set_params(channel_axis=rows.data.channel_axis)
+    suit(estimator, options, rows.data)
     setting = {"source": source, "model": model, "test": test, **reading.options()}
     configuration = effective(estimator, options, setting, rows, reading, seed=options["random_state"])
     folder = _folder(out, f"{rows.data.name}-{model}", {"beta": betas, **configuration}, overwrite)

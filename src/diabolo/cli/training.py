@@ -7,7 +7,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,25 @@ from .source import Reading, Rows
 
 #: What a file holds as it is.
 _PLAIN = (str, bool, int, float, tuple, type(None))
+
+
+def suit(estimator: Any, options: dict[str, Any], data: Any) -> None:
+    """Give an estimator what the data say of themselves: the axis of channels, and the numbers of named columns.
+
+    Raises
+    ------
+    ValueError
+        If the likelihood names a column that is not there.
+    """
+    if "channel_axis" not in options and data.channel_axis != "auto":
+        estimator.set_params(channel_axis=data.channel_axis)
+    kinds = getattr(estimator, "likelihood", None)
+    if isinstance(kinds, Mapping):
+        from diabolo.estimators.columns import place
+
+        n_columns = data.X.shape[1]
+        numbers = {place(column, data.feature_names, n_columns): kind for column, kind in kinds.items()}
+        estimator.set_params(likelihood=numbers)
 
 
 def effective(
@@ -52,7 +71,7 @@ def effective(
         value = options.get(name, getattr(estimator, name))
         if is_recipe and name not in options and not isinstance(value, _PLAIN):  # the recipe makes it again
             continue
-        if argument.room and not isinstance(value, str | None):
+        if argument.room and not isinstance(value, str | Mapping | None):
             parts = factories(argument.room).items()
             value = next(part for part, factory in parts if class_of(factory) is type(value))
         whole[name] = "none" if value is None and argument.default is not None else value

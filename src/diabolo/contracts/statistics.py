@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -94,6 +95,20 @@ class Statistics:
             overall = deviation.square().mean().sqrt()
             unit = torch.full_like(deviation, float(overall) if overall > 0 else 1.0)
         return cls(mean, deviation, unit, low, high, n_rows, scale == "column", examples)
+
+    def of_columns(self, columns: Sequence[int]) -> Statistics:
+        """Return the statistics of some columns of a table alone.
+
+        Examples
+        --------
+        >>> Statistics.of(torch.tensor([[0.0, 5.0], [2.0, 5.0]])).of_columns([1]).mean.tolist()
+        [5.0]
+        """
+        own = {
+            name: getattr(self, name)[..., list(columns)]
+            for name in ("mean", "deviation", "unit", "low", "high", "examples")
+        }
+        return replace(self, **own)
 
 
 def example_rows(n_rows: int) -> np.ndarray:

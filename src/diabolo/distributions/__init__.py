@@ -1,4 +1,4 @@
-"""What ``torch.distributions`` lacks: a point mass, a fast diagonal Gaussian, a large mixture of them, divergences."""
+"""What ``torch.distributions`` lacks: point masses, fast or exact forms of usual ones, mixed columns, divergences."""
 
 from diabolo.distributions.continuous_bernoulli import ContinuousBernoulli
 from diabolo.distributions.diagonal_normal import DiagonalNormal
@@ -6,15 +6,20 @@ from diabolo.distributions.dirac import Dirac
 from diabolo.distributions.independent_bernoulli import IndependentBernoulli
 from diabolo.distributions.kl import rate_of_dimensions
 from diabolo.distributions.mapped import detached, mapped
+from diabolo.distributions.mixed_columns import MixedColumns, put_together
 from diabolo.distributions.mixture import MixtureOfNormals
+from diabolo.distributions.negative_binomial import NegativeBinomial
 
 __all__ = [
     "ContinuousBernoulli",
     "DiagonalNormal",
     "Dirac",
     "IndependentBernoulli",
+    "MixedColumns",
     "MixtureOfNormals",
+    "NegativeBinomial",
     "detached",
     "mapped",
+    "put_together",
     "rate_of_dimensions",
 ]

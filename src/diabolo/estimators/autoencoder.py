@@ -6,10 +6,10 @@ from typing import Literal
 
 from diabolo.contracts import Part
 from diabolo.estimators.base import Effort
+from diabolo.estimators.columns import AnyLikelihood
 from diabolo.estimators.dimension import SizingEstimator
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
-from diabolo.likelihoods import Likelihood
 from diabolo.networks import Network
 from diabolo.posteriors import Deterministic
 
@@ -30,9 +30,9 @@ class AutoEncoder(SizingEstimator):
         Find the smallest dimension with ||H(x) - x|| <= this on the held-out rows (``X_val``, or those of
         ``early_stopping``): root mean squared error per value, in units of X. ``n_components`` is fitted first,
         then dimensions by bisection, about log2(n_components) fits, as if the error never rose with the dimension.
-    likelihood : str or Likelihood
+    likelihood : str, Likelihood or mapping
         The reconstruction loss: ``"squared_error"``, ``"absolute_error"``, ``"cross_entropy"``, or
-        any likelihood.
+        any likelihood, those for columns of several kinds too, as in :class:`VAE`.
     {common}
 
     Attributes
@@ -56,7 +56,7 @@ class AutoEncoder(SizingEstimator):
         n_components: int = 10,
         *,
         target_error: float | None = None,
-        likelihood: str | Likelihood = "squared_error",
+        likelihood: AnyLikelihood = "squared_error",
         network: str | Network = "auto",
         scale: str = "auto",
         input_shape: tuple[int, ...] | None = None,

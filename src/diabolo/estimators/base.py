@@ -6,7 +6,7 @@ import math
 import numbers
 import os
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, Self
 
@@ -20,7 +20,7 @@ from torch import Tensor
 from diabolo import likelihoods, networks
 from diabolo.contracts import BatchSource, Objective, Part, Sizes, Statistics, seeded
 from diabolo.data import draw_rows
-from diabolo.estimators import choices
+from diabolo.estimators import choices, columns
 from diabolo.estimators.inputs import (
     checked_block,
     finite,
@@ -31,6 +31,7 @@ from diabolo.estimators.inputs import (
 )
 from diabolo.estimators.keeping import EVERY, checkpoints_in, kept_seed, run_of
 from diabolo.estimators.layout import Layout
+from diabolo.estimators.naming import part_named
 from diabolo.estimators.plan import FitPlan
 from diabolo.estimators.saving import SavedEstimator
 from diabolo.estimators.survey import Surveyed
@@ -97,7 +98,7 @@ class LatentEstimator(SavedEstimator):
         for key in params:
             part, nested, _ = key.partition("__")
             value = given.get(part, ...)
-            if nested and part in _PARTS and isinstance(value, str | None):
+            if nested and part in _PARTS and isinstance(value, str | Mapping | None):
                 raise ValueError(
                     f"{key} is a parameter of an object, but {part}={value!r}: "
                     f"give an object of diabolo.{part}s first, as {part}=..."
@@ -380,7 +381,7 @@ class LatentEstimator(SavedEstimator):
             self.layout_ = Layout.of(array.shape, self.channel_axis, self.input_shape, signals=False)
             network, self.choices_["network"] = choices.choose_network(self.layout_)
         else:
-            network = choices.part_named("network", self.network, networks.BY_NAME, networks.Network)
+            network = part_named("network", self.network, networks.BY_NAME, networks.Network)
             signals = network.n_event_dims == 2
             self.layout_ = Layout.of(array.shape, self.channel_axis, self.input_shape, signals=signals)
         n_values = math.prod(self.layout_.event)
@@ -392,15 +393,39 @@ class LatentEstimator(SavedEstimator):
         return network
 
     def _likelihood(self, array: np.ndarray | Surveyed, statistics: Statistics) -> likelihoods.Likelihood:
+        names = getattr(self, "feature_names_in_", None)
         if isinstance(self.likelihood, str) and self.likelihood == "auto":
-            likelihood, self.choices_["likelihood"] = choices.choose_likelihood(
-                array, self.layout_, statistics
-            )
-            return likelihood
-        return self._likelihood_named()
+            likelihood, why = choices.choose_likelihood(array, self.layout_, statistics, names)
+        elif self._is_by_column:
+            if self.layout_.kind != "table":
+                raise ValueError(
+                    f"likelihood={self.likelihood!r} is for the columns of a table, and X holds {self.layout_.kind}s, whose "
+                    "values are of one kind."
+                )
+            likelihood, why = columns.mixed(self._kinds, statistics, names)
+        else:
+            return self._likelihood_named()
+        self.choices_["likelihood"] = why
+        return likelihood
 
     def _likelihood_named(self) -> likelihoods.Likelihood:
-        return choices.part_named("likelihood", self.likelihood, likelihoods.BY_NAME, likelihoods.Likelihood)
+        """Return the likelihood that is asked for; of columns that are not named, one that refuses no numbers."""
+        if self._is_by_column:
+            names = getattr(self, "feature_names_in_", None)
+            parts = columns.asked_for(self._kinds, names, self.n_features_in_)
+            return likelihoods.Mixed(((likelihoods.Gaussian(), None), *parts))
+        return part_named("likelihood", self.likelihood, columns.NAMES, likelihoods.Likelihood)
+
+    @property
+    def _is_by_column(self) -> bool:
+        return isinstance(self.likelihood, Mapping) or (
+            isinstance(self.likelihood, str) and self.likelihood == "mixed"
+        )
+
+    @property
+    def _kinds(self) -> Mapping[Any, Any]:
+        """The kinds of columns that are asked for."""
+        return self.likelihood if isinstance(self.likelihood, Mapping) else {}
 
     def _check_support(
         self, array: np.ndarray | Surveyed | None, name: str, likelihood: likelihoods.Likelihood | None = None

@@ -1,16 +1,14 @@
-"""What "auto" means, and parts by name."""
+"""What "auto" means."""
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from sklearn.base import clone
 
-from diabolo.contracts import Part, Statistics
+from diabolo.contracts import Statistics
+from diabolo.estimators.columns import are_mixed, mixed, units_differ
 from diabolo.estimators.layout import Layout
 from diabolo.estimators.survey import Surveyed
 from diabolo.likelihoods import Bernoulli, Gaussian, Likelihood
@@ -19,19 +17,8 @@ from diabolo.networks import MLP, Conv1d, Conv2d, Network
 #: Below this side, in pixels, fully connected layers learn faster and reach further in the default budget.
 _SMALLEST_IMAGE = 32
 _SMALLEST_SIGNAL = 16
-#: How far apart the ranges of a table's columns lie before each is given a scale of its own.
-_UNIT_RATIO = 10.0
 _BLOCK_VALUES = 1 << 20
 _FEW_COLUMNS = 20
-#: What parts are called elsewhere.
-_OTHER_NAMES = {
-    "mse": "squared_error",
-    "l2": "squared_error",
-    "mae": "absolute_error",
-    "l1": "absolute_error",
-    "bce": "cross_entropy",
-    "binary_cross_entropy": "cross_entropy",
-}
 #: Adam's largest rate where there are as many rows as steps, and its limits: tried on a table of 455 rows, digits
 #: (1,437), signals (1,600), USPS (7,439) and MNIST (55,000), 2,000 steps each, judged by rows held out. With less
 #: than the least, a learned scale does not come down to the noise of the signals in that many steps.
@@ -39,36 +26,6 @@ _FEWEST_STEPS = 2000
 _RATE_OF_ONE_ROW_PER_STEP, _LOWEST_RATE, _HIGHEST_RATE = 1.2e-3, 2e-3, 6e-3
 #: Rows from which a default fit has the highest rate; fewer leave a learned scale the lower rate, and all steps to go its way.
 MANY_ROWS = round(_FEWEST_STEPS * (_HIGHEST_RATE / _RATE_OF_ONE_ROW_PER_STEP) ** 2)
-
-
-def part_named(
-    argument: str, value: Any, by_name: Mapping[str, Callable[[], Part]], base: type[Part]
-) -> Part:
-    """Return a fresh part for a name or an object, or refuse with the names that exist."""
-    if isinstance(value, base):
-        return clone(value)
-    if isinstance(value, str) and value in by_name:
-        return by_name[value]()
-    if isinstance(value, str):
-        close = _close(value, by_name)
-        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-        raise ValueError(
-            f"{argument} must be one of {sorted(by_name)} or a {base.__name__}, got {value!r}.{hint}"
-        )
-    raise TypeError(
-        f"{argument} must be a name ({', '.join(sorted(by_name))}) or a {base.__name__} object, "
-        f"got {value!r} of type {type(value).__name__}."
-    )
-
-
-def _close(value: str, names: Collection[str]) -> list[str]:
-    """Return the names that a word may have meant."""
-    other = _OTHER_NAMES.get(value.lower())
-    if other is not None and other in names:
-        return [other]
-    return [name for name in names if len(value) > 2 and value in name] or difflib.get_close_matches(
-        value, names, n=1
-    )
 
 
 def choose_network(layout: Layout) -> tuple[Network, str]:
@@ -84,7 +41,7 @@ def choose_network(layout: Layout) -> tuple[Network, str]:
 
 
 def choose_likelihood(
-    x: np.ndarray | Surveyed, layout: Layout, statistics: Statistics
+    x: np.ndarray | Surveyed, layout: Layout, statistics: Statistics, names: Sequence[str] | None = None
 ) -> tuple[Likelihood, str]:
     """Pick a likelihood by the values, with the reason."""
     if isinstance(x, Surveyed):
@@ -94,14 +51,14 @@ def choose_likelihood(
     if binary:
         return Bernoulli(), "likelihood='bernoulli': every value is 0 or 1"
     if layout.kind == "table":
-        ranges = (statistics.high.double() - statistics.low.double()).numpy()
-        ranges = ranges[ranges > 0]
-        small, large = np.percentile(ranges, [10, 90])
-        if large > _UNIT_RATIO * small:
+        if are_mixed(statistics):
+            return mixed({}, statistics, names)
+        ranges = units_differ(statistics)
+        if ranges is not None:
             return (
                 Gaussian(scale="per_feature"),
-                f"likelihood='gaussian_per_feature': the columns differ in unit (ranges from {small:.3g} to "
-                f"{large:.3g}), so each has a scale of its own",
+                "likelihood='gaussian_per_feature': the columns differ in unit (ranges from {:.3g} to {:.3g}), so each has "
+                "a scale of its own".format(*ranges),
             )
     return Gaussian(), "likelihood='gaussian': real values in one unit, with one learned scale"
 

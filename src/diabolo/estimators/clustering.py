@@ -20,11 +20,11 @@ from torch import Tensor
 from diabolo import corruptions
 from diabolo.contracts import BatchSource, Objective, Part, seeded
 from diabolo.corruptions import Corruption
-from diabolo.estimators.choices import part_named
 from diabolo.estimators.first_centres import RowGraph, first_centres
 from diabolo.estimators.inputs import finite, flag, one_of, positive_integer
 from diabolo.estimators.keeping import EVERY, checkpoints_in, kept_seed, run_of
 from diabolo.estimators.layout import ChannelAxis
+from diabolo.estimators.naming import part_named
 from diabolo.estimators.parameters import documented
 from diabolo.estimators.plan import FitPlan
 from diabolo.estimators.presets import PRESETS, PRESETS_IF_AUGMENTED, Preset

@@ -14,14 +14,14 @@ from diabolo import corruptions
 from diabolo.contracts import Part, seeded
 from diabolo.corruptions import Corruption
 from diabolo.estimators.base import Effort
-from diabolo.estimators.choices import part_named
 from diabolo.estimators.coding import ModelAt
+from diabolo.estimators.columns import AnyLikelihood
 from diabolo.estimators.keeping import EVERY
 from diabolo.estimators.layout import ChannelAxis
+from diabolo.estimators.naming import part_named
 from diabolo.estimators.parameters import documented
 from diabolo.estimators.reconstructing import ReconstructingEstimator
 from diabolo.estimators.survey import Surveyed
-from diabolo.likelihoods import Likelihood
 from diabolo.measures import DenoisingRecord
 from diabolo.networks import Network
 from diabolo.posteriors import Deterministic
@@ -42,9 +42,9 @@ class DenoisingAutoEncoder(ReconstructingEstimator):
     corruption : str or Corruption
         The artificial noise: ``"gaussian"`` (a quarter of the data's deviation), ``"masking"``,
         ``"salt_and_pepper"``, or an object from :mod:`diabolo.corruptions`.
-    likelihood : str or Likelihood
+    likelihood : str, Likelihood or mapping
         The reconstruction loss: ``"squared_error"``, ``"absolute_error"``, ``"cross_entropy"``, or
-        any likelihood.
+        any likelihood, those for columns of several kinds too, as in :class:`VAE`.
     {common}
 
     Attributes
@@ -66,7 +66,7 @@ class DenoisingAutoEncoder(ReconstructingEstimator):
         n_components: int = 10,
         *,
         corruption: str | Corruption = "gaussian",
-        likelihood: str | Likelihood = "squared_error",
+        likelihood: AnyLikelihood = "squared_error",
         network: str | Network = "auto",
         scale: str = "auto",
         input_shape: tuple[int, ...] | None = None,

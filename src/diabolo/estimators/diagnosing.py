@@ -107,5 +107,5 @@ def _baseline(model: LatentModel, x: Tensor) -> float:
     statistics = Statistics.of(x, scale="column" if by_column else "global")
     likelihood = likelihood.resolve(statistics).build(Sizes(tuple(x.shape[1:]), 1)).to(x.device, x.dtype)
     likelihood.start(statistics)
-    silent = x.new_zeros((1, likelihood.n_outputs, *x.shape[1:]))
+    silent = x.new_zeros((1, likelihood.n_outputs, *likelihood.output_event(tuple(x.shape[1:]))))
     return float(likelihood(silent).log_prob(x).double().mean())

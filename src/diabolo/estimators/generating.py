@@ -19,8 +19,8 @@ from diabolo import priors
 from diabolo.contracts import Sizes, seeded
 from diabolo.data import draw_rows
 from diabolo.estimators.base import LatentEstimator
-from diabolo.estimators.choices import part_named
 from diabolo.estimators.inputs import one_of, positive_integer
+from diabolo.estimators.naming import part_named
 from diabolo.estimators.saving import Saved
 from diabolo.estimators.sources import large_source
 from diabolo.estimators.specs import from_spec, to_spec

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from diabolo.contracts import Objective, Part, seeded
 from diabolo.estimators.base import Effort
+from diabolo.estimators.columns import AnyLikelihood
 from diabolo.estimators.inputs import positive_integer
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
@@ -21,7 +22,6 @@ from diabolo.estimators.plan import FitPlan
 from diabolo.estimators.saving import Saved
 from diabolo.estimators.survey import Surveyed
 from diabolo.estimators.vae import VAE
-from diabolo.likelihoods import Likelihood
 from diabolo.models import LatentModel
 from diabolo.networks import Network
 from diabolo.objectives import ELBO
@@ -48,7 +48,7 @@ class MixtureVAE(ClusterMixin, VAE):
         Number of Gaussians.
     n_components : int
         Dimension d of the latent space.
-    likelihood : str or Likelihood
+    likelihood : str, Likelihood or mapping
         As in :class:`VAE`.
     aggregate_rows : int
         Training rows whose posteriors are kept, as in :class:`VAE`.
@@ -82,7 +82,7 @@ class MixtureVAE(ClusterMixin, VAE):
         n_clusters: int = 8,
         *,
         n_components: int = 10,
-        likelihood: str | Likelihood = "auto",
+        likelihood: AnyLikelihood = "auto",
         aggregate_rows: int = 100_000,
         network: str | Network = "auto",
         scale: str = "auto",

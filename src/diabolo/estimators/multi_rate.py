@@ -12,10 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 from diabolo.contracts import Objective
 from diabolo.distributions import MixtureOfNormals
 from diabolo.estimators.base import Effort
+from diabolo.estimators.columns import AnyLikelihood
 from diabolo.estimators.layout import ChannelAxis
 from diabolo.estimators.parameters import documented
 from diabolo.estimators.vae import VAE
-from diabolo.likelihoods import Likelihood
 from diabolo.models import LatentModel, MultiRate
 from diabolo.networks import Network
 from diabolo.objectives import MultiRateELBO
@@ -62,7 +62,7 @@ class MultiRateVAE(VAE):
         Dimension d of the latent space; enough for the smallest beta.
     beta_range : (float, float)
         Smallest and largest weight of the rate.
-    likelihood : str or Likelihood
+    likelihood : str, Likelihood or mapping
         As in :class:`VAE`. A learned Gaussian scale is shared by all betas, so a fixed one,
         ``Gaussian(scale=1.0)``, is easier to read.
     posterior : str or Posterior
@@ -95,7 +95,7 @@ class MultiRateVAE(VAE):
         n_components: int = 10,
         *,
         beta_range: tuple[float, float] = (0.01, 10.0),
-        likelihood: str | Likelihood = "auto",
+        likelihood: AnyLikelihood = "auto",
         posterior: str | Posterior = "diagonal_gaussian",
         prior: str | Prior = "standard_normal",
         aggregate_rows: int = 100_000,

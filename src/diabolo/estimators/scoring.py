@@ -183,7 +183,8 @@ class ScoringEstimator(GeneratingEstimator):
         Raises
         ------
         ValueError
-            For the cross-entropy of grey values, which is no density.
+            For the cross-entropy of grey values, which is no density, and for columns of which some have a density and
+            others a probability.
         """
         check_is_fitted(self)
         array = self._check_X(X, reset=False)
@@ -192,6 +193,11 @@ class ScoringEstimator(GeneratingEstimator):
             raise ValueError(
                 "bits of grey values need a likelihood that is a density of them, and the cross-entropy is none: "
                 "use likelihood='continuous_bernoulli' or 'gaussian', or binary rows."
+            )
+        if self.model_.likelihood.is_discrete is None:
+            raise ValueError(
+                "bits per value need columns of one kind, and here some have a probability and others a density: use "
+                "score_samples, or a model of the columns of one kind."
             )
         if self.model_.likelihood.is_discrete:
             return _bits(self._estimated(array, n_draws, latent), n_values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,12 +30,14 @@ def to_spec(value: Any) -> Any:
         return {"part": _qualified(type(value)), "params": params}
     if isinstance(value, tuple | list):
         return [to_spec(v) for v in value]
+    if isinstance(value, Mapping):
+        return {"mapping": [[to_spec(key), to_spec(v)] for key, v in value.items()]}
     if isinstance(value, np.generic):
         return value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise ValueError(
-        f"a model file holds numbers, strings, tuples and parts, so an argument {value!r} of type "
+        f"a model file holds numbers, strings, tuples, mappings and parts, so an argument {value!r} of type "
         f"{type(value).__name__} cannot be saved: use one of these, or keep the estimator with joblib."
     )
 
@@ -44,6 +46,8 @@ def from_spec(spec: Any, parts: Iterable[type[Part]] = ()) -> Any:
     """Return the argument that :func:`to_spec` wrote; lists come back as tuples."""
     if isinstance(spec, list):
         return tuple(from_spec(v, parts) for v in spec)
+    if isinstance(spec, dict) and "mapping" in spec:
+        return {from_spec(key, parts): from_spec(v, parts) for key, v in spec["mapping"]}
     if isinstance(spec, dict):
         cls = _class(spec["part"], {cls.__qualname__: cls for cls in parts})
         return cls(**{name: from_spec(v, parts) for name, v in spec["params"].items()})

@@ -17,10 +17,11 @@ from diabolo import posteriors, priors
 from diabolo.contracts import Objective, Part, Schedule, Statistics, seeded
 from diabolo.data import draw_rows
 from diabolo.estimators.base import Effort
-from diabolo.estimators.choices import part_named
+from diabolo.estimators.columns import AnyLikelihood
 from diabolo.estimators.generating import Latent, Observation
 from diabolo.estimators.inputs import one_of, positive_integer
 from diabolo.estimators.layout import ChannelAxis
+from diabolo.estimators.naming import part_named
 from diabolo.estimators.parameters import documented
 from diabolo.estimators.saving import Saved
 from diabolo.estimators.steering import SteeringEstimator
@@ -81,11 +82,14 @@ class VAE(SteeringEstimator):
     objective : str or Objective
         What training makes small: ``"elbo"`` with ``beta`` or a target, or an object from
         :mod:`diabolo.objectives`, such as ``ImportanceWeighted(5)``.
-    likelihood : str or Likelihood
+    likelihood : str, Likelihood or mapping
         How x scatters around what is decoded: ``"auto"`` (looks at the data, see ``choices_``),
         ``"gaussian"`` (one learned scale), ``"gaussian_per_feature"``, ``"laplace"``,
-        ``"bernoulli"``, ``"continuous_bernoulli"``, ``"categorical"``, or an object from
-        :mod:`diabolo.likelihoods`. The cross-entropy of grey values (``"bernoulli"`` on values
+        ``"bernoulli"``, ``"continuous_bernoulli"``, ``"categorical"``, ``"poisson"``, ``"negative_binomial"``, or an
+        object from :mod:`diabolo.likelihoods`. For columns of several kinds a mapping from some of them, by name or
+        number, ``{"city": "categorical", "visits": "poisson"}``: the others are judged by their values,
+        ``"bernoulli"`` for 0 and 1 and ``"gaussian_per_feature"`` for the rest, as all are with ``"mixed"``.
+        The cross-entropy of grey values (``"bernoulli"`` on values
         that are not 0 or 1) is no density; its numbers compare only with their like.
     posterior : str or Posterior
         ``"diagonal_gaussian"``, ``"full_gaussian"``, or an object from :mod:`diabolo.posteriors`.
@@ -128,7 +132,7 @@ class VAE(SteeringEstimator):
         target_rate: float | None = None,
         target_unit: Literal["rmse", "mse", "nats"] = "rmse",
         objective: str | Objective = "elbo",
-        likelihood: str | Likelihood = "auto",
+        likelihood: AnyLikelihood = "auto",
         posterior: str | Posterior = "diagonal_gaussian",
         prior: str | Prior = "standard_normal",
         aggregate_rows: int = 100_000,

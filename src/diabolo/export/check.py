@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from torch import Tensor
 
 from diabolo.estimators.base import LatentEstimator
 from diabolo.estimators.inputs import finite
 from diabolo.export.graph import Graph
-from diabolo.likelihoods import Categorical
+from diabolo.likelihoods import Categorical, Mixed
 
 #: A file may differ from its model by this share of the size of the values.
 TOLERANCE = 1e-5
@@ -85,11 +86,12 @@ class Comparison:
             if values.shape != want.shape or str(values.dtype) != port.dtype:
                 return [np.inf]
             gap = np.abs(values.astype(np.float64) - want)
-            if port.name == "X_hat" and isinstance(self.estimator.model_.likelihood, Categorical):
-                gap, size = self._lost(values), np.ones(())
-            elif np.dtype(port.dtype).kind in "iu":
+            if np.dtype(port.dtype).kind in "iu":
                 gap = np.maximum(gap - 0.5, 0)
-            worst = float((gap / size).max())
+            share = gap / size
+            if port.name == "X_hat" and not self.estimator.model_.likelihood.has_distances:
+                share = self._lost(values, share)
+            worst = float(share.max())
             found.append(worst if finite(worst) else np.inf)
         return found
 
@@ -115,18 +117,31 @@ class Comparison:
         layout, unit = self.estimator.layout_, self.graph.model.unit
         return [np.maximum(np.abs(self.want[0]).max(0), layout.from_model(unit.unsqueeze(0).numpy())[0])]
 
-    def _lost(self, values: np.ndarray) -> np.ndarray:
-        """Return how much less probable the categories are than the most probable ones, over the size of logits."""
+    def _lost(self, values: np.ndarray, share: np.ndarray) -> np.ndarray:
+        """Put in the place of categories how much less probable they are than the most probable ones, over the size of logits."""
         estimator = self.estimator
         model, dtype = estimator._model_for(self.codes.dtype)
+        likelihood: Any = model.likelihood
         with torch.inference_mode():
-            z = torch.as_tensor(self.codes[: len(values)], dtype=dtype, device=estimator._device())
-            p: Any = model.decode(z)
-            taken = torch.as_tensor(estimator.layout_.to_model(values), device=z.device)
-            if bool(((taken < 0) | (taken >= p.base_dist.logits.shape[-1])).any()):
-                return np.full(1, np.inf)
-            lost = p.base_dist.log_prob(model.point(p)) - p.base_dist.log_prob(taken)
-            return (lost / p.base_dist.logits.abs().max().clamp(min=1)).cpu().numpy()
+            p: Any = model.decode(
+                torch.as_tensor(self.codes[: len(values)], dtype=dtype, device=estimator._device())
+            )
+            taken = torch.as_tensor(estimator.layout_.to_model(values), device=model.shift.device)
+            if isinstance(likelihood, Mixed):
+                for part, own, columns in zip(likelihood.groups, p.groups, p.columns, strict=True):
+                    if isinstance(part, Categorical):
+                        share[:, columns.tolist()] = _lost_of(own, taken[:, columns])
+            elif isinstance(likelihood, Categorical):
+                share = _lost_of(p, taken)
+        return share
+
+
+def _lost_of(p: Any, taken: Tensor) -> np.ndarray:
+    logits = p.base_dist.logits
+    if bool(((taken < 0) | (taken >= logits.shape[-1]) | (taken != taken.round())).any()):
+        return np.full(1, np.inf)
+    lost = p.base_dist.log_prob(logits.argmax(-1)) - p.base_dist.log_prob(taken)
+    return (lost / logits.abs().max().clamp(min=1)).cpu().numpy()
 
 
 def _scattered(estimator: LatentEstimator) -> np.ndarray:
@@ -141,6 +156,4 @@ def _scattered(estimator: LatentEstimator) -> np.ndarray:
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
         rows = np.rint(rows).clip(limits.min, limits.max)
-    if isinstance(model.likelihood, Categorical):
-        rows = np.rint(rows).clip(0, model.likelihood.n_outputs - 1)
-    return rows.astype(dtype)
+    return model.likelihood.nearest(rows).astype(dtype)

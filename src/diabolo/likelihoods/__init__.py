@@ -9,6 +9,9 @@ from diabolo.likelihoods.categorical import Categorical
 from diabolo.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from diabolo.likelihoods.gaussian import Gaussian
 from diabolo.likelihoods.laplace import Laplace
+from diabolo.likelihoods.mixed import Mixed
+from diabolo.likelihoods.negative_binomial import NegativeBinomial
+from diabolo.likelihoods.poisson import Poisson
 
 BY_NAME: dict[str, Callable[[], Likelihood]] = {
     "gaussian": Gaussian,
@@ -17,9 +20,21 @@ BY_NAME: dict[str, Callable[[], Likelihood]] = {
     "bernoulli": Bernoulli,
     "continuous_bernoulli": ContinuousBernoulli,
     "categorical": Categorical,
+    "poisson": Poisson,
+    "negative_binomial": NegativeBinomial,
     "squared_error": partial(Gaussian, scale="data"),
     "absolute_error": partial(Laplace, scale="data"),
     "cross_entropy": Bernoulli,
 }
 
-__all__ = ["Bernoulli", "Categorical", "ContinuousBernoulli", "Gaussian", "Laplace", "Likelihood"]
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "ContinuousBernoulli",
+    "Gaussian",
+    "Laplace",
+    "Likelihood",
+    "Mixed",
+    "NegativeBinomial",
+    "Poisson",
+]

@@ -18,13 +18,14 @@ class Likelihood(Part, ABC):
     """A module that turns the decoder's outputs into p(x|z), in units of X.
 
     It owns the last step of the decoder: a shift (and a scale) for each value, started from the
-    data and kept with the model, so that a network whose outputs are 0 already predicts the mean.
+    data and kept with the model, so that a network whose outputs are 0 already predicts the mean. It knows
+    what kind of values these are, so it also says how an encoder reads them.
     """
 
     n_outputs: int = 1
     per_feature: bool = False
-    #: Whether p(x|z) is a probability of x, and not a density.
-    is_discrete: bool = False
+    #: Whether p(x|z) is a probability of x, and not a density; None where it is the one for some columns, the other for others.
+    is_discrete: bool | None = False
     #: Whether values are numbers, so that there are distances between x and its reconstruction.
     has_distances: bool = True
     #: Whether values lie in [0, 1].
@@ -40,6 +41,18 @@ class Likelihood(Part, ABC):
     @abstractmethod
     def forward(self, outputs: Tensor) -> Distribution:
         """Return p(x|z) for outputs of shape (*batch, n_outputs, *event)."""
+
+    def output_event(self, event: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of what a decoder gives ``n_outputs`` times: that of one observation."""
+        return event
+
+    def read_event(self, event: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of what an encoder reads of one observation; called when the likelihood has been built."""
+        return event
+
+    def read(self, x: Tensor, scaled: Tensor) -> Tensor:
+        """Return what an encoder reads, shape (batch, *read_event): the rows in units of their scale, or else of x itself."""
+        return scaled
 
     def point(self, observation: Distribution) -> Tensor:
         """Return the reconstruction that p(x|z) stands for, its mean, shape (*batch, *event)."""
@@ -66,6 +79,10 @@ class Likelihood(Part, ABC):
     def is_density(self, x: np.ndarray) -> bool:
         """Whether log p(x|z) is the log-probability or log-density of these values."""
         return True
+
+    def nearest(self, x: np.ndarray) -> np.ndarray:
+        """Return the values nearest to these that p(x|z) is of; where all real numbers will do, these themselves."""
+        return x
 
     def check(self, x: np.ndarray, names: Sequence[str] | None = None) -> None:
         """Refuse values outside the support, naming columns, counts and a likelihood that fits."""
@@ -98,7 +115,8 @@ def refuse_where(
     first = int(np.flatnonzero(counts)[0])
     value = x.reshape(len(x), -1)[bad.reshape(len(bad), -1)[:, first].argmax(), first]
     if x.ndim == 2:
-        column = repr(str(names[first])) if names is not None else str(first)
+        name = first if names is None else names[first]
+        column = str(name) if isinstance(name, int) else repr(str(name))
     else:
         column = str(tuple(int(i) for i in np.unravel_index(first, x.shape[1:])))
     raise ValueError(

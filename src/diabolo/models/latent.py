@@ -84,9 +84,10 @@ class LatentModel(Model):
         self.register_buffer("unit", torch.ones(sizes.event))
         self.network.check_event(sizes.event)
         self.likelihood.build(sizes)
-        self.encoder, n_features = self.network.encoder(sizes.event)
+        self.encoder, n_features = self.network.encoder(self.likelihood.read_event(sizes.event))
         self.posterior.build(sizes, n_features=n_features)
-        self.decoder = self.network.decoder(sizes.n_components, sizes.event, self.likelihood.n_outputs)
+        event = self.likelihood.output_event(sizes.event)
+        self.decoder = self.network.decoder(sizes.n_components, event, self.likelihood.n_outputs)
         for part in (self.prior, self.corruption):
             if part is not None:
                 part.build(sizes)
@@ -101,8 +102,8 @@ class LatentModel(Model):
                 part.start(statistics)
 
     def scaled(self, x: Tensor) -> Tensor:
-        """Return rows as the encoder reads them: centred, in units of their scale."""
-        return (x - self.shift).div_(self.unit)
+        """Return rows as the encoder reads them: centred, in units of their scale, or as their kind asks for."""
+        return self.likelihood.read(x, (x - self.shift).div_(self.unit))
 
     def features(self, x: Tensor) -> Tensor:
         """Return what the posterior reads, shape (batch, n_features)."""
