@@ -272,8 +272,8 @@ def test_a_broken_run_goes_on_within_a_pool_to_the_same_bits(at, pool, tmp_path)
     with pytest.MonkeyPatch.context() as patch:
         check = loop._Run.gather
 
-        def gather(self, value, evaluation):
-            check(self, value, evaluation)
+        def gather(self, numbers):
+            check(self, numbers)
             if self.outcome.n_steps == stops + 1:
                 raise RuntimeError("power cut")
 

@@ -44,17 +44,16 @@ def built(network, likelihood, *, vae=True, corruption=None, event=(3, 4), dtype
 
 def gradients(model, compute, x, context=None, progress=0.5):
     torch.manual_seed(1)
-    loss = compute(x, context or {}, progress)
-    return loss, compute.quantities(), [parameter.grad.clone() for parameter in model.parameters()]
+    compute(x, context or {}, progress)
+    return compute.numbers(), [parameter.grad.clone() for parameter in model.parameters()]
 
 
 def assert_equal(model, objective, x, tolerance, context=None):
     written = written_gradient(model, objective)
     autograd = Autograd(Alone(model, objective), adam(model, 1e-3))
     gradients(model, written, x.flip(0), context)  # what was before leaves nothing
-    loss, shown, found = gradients(model, written, x, context)
-    expected_loss, expected_shown, expected = gradients(model, autograd, x, context)
-    assert loss == pytest.approx(expected_loss, rel=tolerance)
+    shown, found = gradients(model, written, x, context)
+    expected_shown, expected = gradients(model, autograd, x, context)
     assert shown == pytest.approx(expected_shown, rel=tolerance)
     for a, b in zip(found, expected, strict=True):
         assert (a - b).norm() <= tolerance * b.norm()

@@ -88,7 +88,7 @@ def are_mixed(statistics: Statistics) -> bool:
     the border may be 0 and 1 in all rows.)
     """
     binary = is_binary(statistics)
-    others = np.flatnonzero(~binary & (statistics.deviation > 0).numpy())
+    others = np.flatnonzero(~binary & (statistics.deviation > 0).numpy(force=True))
     if not binary.any() or not len(others):
         return False
     beyond = (statistics.low[others] < 0).any() or (statistics.high[others] > 1).any()
@@ -107,14 +107,14 @@ def is_binary(statistics: Statistics) -> np.ndarray:
         statistics.mean.double().square() + statistics.deviation.double().square(),
     )
     ends = (statistics.low == 0) & (statistics.high == 1)
-    return (ends & ((square - mean).abs() < _ROUNDING)).numpy()
+    return (ends & ((square - mean).abs() < _ROUNDING)).numpy(force=True)
 
 
 def units_differ(
     statistics: Statistics, columns: np.ndarray | slice = slice(None)
 ) -> tuple[float, float] | None:
     """Return a small and a large range of columns that vary if they are so far apart that units differ, otherwise None."""
-    ranges = (statistics.high.double() - statistics.low.double()).numpy()[columns]
+    ranges = (statistics.high.double() - statistics.low.double()).numpy(force=True)[columns]
     ranges = ranges[ranges > 0]
     if not len(ranges):
         return None

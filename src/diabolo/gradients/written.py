@@ -77,9 +77,9 @@ class WrittenGradient:
     >>> from diabolo.networks import MLP
     >>> model = LatentModel(MLP((16,)), DiagonalGaussian(), Bernoulli(), StandardNormal())
     >>> gradient = written_gradient(model.build(Sizes((8,), 2)), ELBO())
-    >>> loss = gradient(torch.zeros(5, 8), {}, 1.0)
-    >>> loss == sum(gradient.quantities().values())
-    True
+    >>> gradient(torch.zeros(5, 8), {}, 1.0)
+    >>> list(gradient.numbers())
+    ['loss', 'distortion', 'rate']
     >>> model.posterior.head.bias.grad.shape
     torch.Size([4])
     """
@@ -89,11 +89,11 @@ class WrittenGradient:
     ) -> None:
         self.model, self.objective = model, objective
         self.encoder, self.decoder, self.distortion = encoder, decoder, distortion
-        self._quantities: dict[str, float] = {}
+        self._numbers: dict[str, float] = {}
 
     @torch.no_grad()
-    def __call__(self, x: Tensor, context: Mapping[str, Tensor], progress: float) -> float:
-        """Set the gradients and return the loss, in nats per row."""
+    def __call__(self, x: Tensor, context: Mapping[str, Tensor], progress: float) -> None:
+        """Set the gradients."""
         model, rows = self.model, x.flatten(1)
         seen = model.seen(x, context)
         parameters = self.encoder.forward((seen - model.shift).div_(model.unit).flatten(1))
@@ -101,8 +101,8 @@ class WrittenGradient:
         if not model.has_density:
             distortion, gradient = self.distortion(self.decoder.forward(parameters), rows)
             self.encoder.backward(self._back(gradient), to_input=False)
-            self._quantities = {"distortion": distortion.item()}
-            return self._quantities["distortion"]
+            self._numbers = {"loss": distortion.item(), "distortion": distortion.item()}
+            return
         mean, free = parameters.chunk(2, dim=-1)
         log_scale = free.clamp(*model.posterior.limits)
         scale = log_scale.exp()
@@ -112,7 +112,7 @@ class WrittenGradient:
         rate = (0.5 * (mean.square().sum() + excess.sum()) - log_scale.sum()) / len(x)
         beta = weight_at(self.objective.beta, progress, rate)
         to_mean, share = self._back(gradient), beta / len(x)
-        self._quantities = {"distortion": distortion.item(), "rate": rate.item()}
+        shown = {"distortion": distortion.item(), "rate": rate.item()}
         kind = self.objective.gradient
         if kind == "reparametrised":
             to_log_scale = (to_mean * noise).mul_(scale).add_(excess, alpha=share)
@@ -125,11 +125,11 @@ class WrittenGradient:
             rate = (0.5 * (z.square().sum() - noise.square().sum()) - log_scale.sum()) / len(x)
         to_log_scale.mul_(free == log_scale)  # nothing comes back from beyond the limits
         self.encoder.backward(torch.cat([to_mean, to_log_scale], dim=-1), to_input=False)
-        return self._quantities["distortion"] + beta * rate.item()
+        self._numbers = {"loss": shown["distortion"] + beta * rate.item(), **shown}
 
-    def quantities(self) -> dict[str, float]:
-        """Return the distortion and, for a VAE, the rate of the last batch, in nats per row."""
-        return self._quantities
+    def numbers(self) -> dict[str, float]:
+        """Return the loss, the distortion and, for a VAE, the rate of the last batch, in nats per row."""
+        return self._numbers
 
     def _back(self, gradient: Tensor) -> Tensor:
         to_code = self.decoder.backward(gradient)

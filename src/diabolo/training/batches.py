@@ -84,6 +84,11 @@ class Subset:
     def __getitem__(self, rows: Tensor) -> Tensor:
         return taken(self.x, self.kept[rows.to(self.kept.device)])
 
+    @property
+    def device(self) -> torch.device:
+        """Where the rows are."""
+        return self.x.device
+
 
 def taken(x: Any, rows: Tensor) -> Tensor:
     """Return ``x[rows]``: of a tensor in half the time that its own way takes."""
@@ -107,6 +112,8 @@ class Batches:
     draw : callable, optional
         Draws an order from torch's generator, of which slices are tensors of row numbers; any order of the rows
         by default.
+    device : torch.device, optional
+        Where each order goes at once, rather than batch by batch.
 
     Examples
     --------
@@ -115,10 +122,15 @@ class Batches:
     """
 
     def __init__(
-        self, n_rows: int, batch_size: int, n_steps: int, draw: Callable[[], Any] | None = None
+        self,
+        n_rows: int,
+        batch_size: int,
+        n_steps: int,
+        draw: Callable[[], Any] | None = None,
+        device: torch.device | None = None,
     ) -> None:
         self.n_rows, self.size, self.n_steps = n_rows, min(batch_size, n_rows), n_steps
-        self.draw = draw or (lambda: torch.randperm(n_rows))
+        self.draw = draw or (lambda: torch.randperm(n_rows).to(device))
         self.step = self.done = 0  # of the training, and of the epoch
         self.generator: Tensor | None = None
         self.order: Any = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -16,11 +15,14 @@ from diabolo.training.sharing import Alone
 class Gradient(Protocol):
     """From a batch to the gradients of the model's parameters, left in their ``grad``."""
 
-    def __call__(self, x: Tensor, context: Mapping[str, Tensor], progress: float) -> float:
-        """Return the loss; gradients mean something where it is finite."""
+    def __call__(self, x: Tensor, context: Mapping[str, Tensor], progress: float) -> None:
+        """Set the gradients; they mean something where the loss is finite."""
 
-    def quantities(self) -> dict[str, float]:
-        """Return what the history shows of the last batch beside the loss."""
+    def numbers(self) -> dict[str, float]:
+        """Return the "loss" of the last batch, and what the history shows of it beside.
+
+        Read once a step, after the parameters have moved: another device than the processor is waited for here.
+        """
 
 
 class Autograd:
@@ -35,18 +37,18 @@ class Autograd:
     """
 
     evaluation: Evaluation
+    _loss: Tensor
 
     def __init__(self, share: Alone, optimiser: Optimizer) -> None:
         self.share, self.optimiser = share, optimiser
 
-    def __call__(self, x: Tensor, context: Mapping[str, Tensor], progress: float) -> float:
-        """Return the loss, and differentiate it where it is finite."""
-        self.evaluation, loss, value = self.share.evaluate(x, context, progress)
-        if math.isfinite(value):
-            self.optimiser.zero_grad(set_to_none=True)
-            self.share.backward(loss)
-        return value
+    def __call__(self, x: Tensor, context: Mapping[str, Tensor], progress: float) -> None:
+        """Evaluate the batch and differentiate the loss."""
+        self.evaluation, loss = self.share.evaluate(x, context, progress)
+        self.optimiser.zero_grad(set_to_none=True)
+        self.share.backward(loss)
+        self._loss = loss.detach()
 
-    def quantities(self) -> dict[str, float]:
-        """Return what the objective shows of the last batch."""
-        return self.share.quantities(self.evaluation)
+    def numbers(self) -> dict[str, float]:
+        """Return the loss of the last batch, and what the objective shows of it."""
+        return self.share.numbers(self.evaluation, self._loss)

@@ -180,17 +180,18 @@ def train(
                 break
             batch = model.observe(taken(x, rows))
             seen = {name: taken(tensor, rows) for name, tensor in beside.items()}
-            loss = learn(batch, seen, step / plan.n_steps)
-            if not math.isfinite(loss):
+            learn(batch, seen, step / plan.n_steps)
+            optimiser.step()
+            numbers = learn.numbers()
+            if not math.isfinite(numbers["loss"]):  # the weights that this step has spoilt are not kept
                 if run.diverge(step):
                     break
                 continue
-            optimiser.step()
             for player in players:
                 player.move(autograd.evaluation)
             outcome.n_steps = step
             outcome.n_epochs = step / steps_per_epoch(len(x), plan.batch_size)
-            run.gather(loss, learn.quantities())
+            run.gather(numbers)
             if progress is not None:
                 progress(step, plan.n_steps, run.last)
             if (step % plan.check_every == 0 or step == plan.n_steps) and run.check(step):
@@ -241,9 +242,8 @@ def mean_terms(
     with seeded(seed):
         for rows in torch.arange(len(x)).split(_VALIDATION_ROWS):
             seen = {name: tensor[rows] for name, tensor in context.items()}
-            evaluation, _, loss = share.evaluate(model.observe(x[rows]), seen)
-            terms = {"loss": loss, **share.quantities(evaluation)}
-            for name, value in terms.items():
+            evaluation, loss = share.evaluate(model.observe(x[rows]), seen)
+            for name, value in share.numbers(evaluation, loss).items():
                 totals[name] = totals.get(name, 0.0) + value * len(rows) / len(x)
     return totals
 
@@ -264,7 +264,8 @@ class _Run:
         model, objective = self.model, self.objective = share.model, share.objective
         self.players = objective.players()
         draw = x.order if isinstance(x, Streamed) else None
-        self.batches = Batches(len(x), plan.batch_size, plan.n_steps, draw)
+        where = None if isinstance(x, Streamed) else x.device
+        self.batches = Batches(len(x), plan.batch_size, plan.n_steps, draw, where)
         self.x_valid, self.context_valid = x_valid, context_valid
         self.outcome = Outcome(learning_rate=plan.learning_rate, optimiser=optimiser)
         self.last: dict[str, float] = {}
@@ -285,9 +286,9 @@ class _Run:
         for group in self.optimiser.param_groups:
             group["lr"] = planned * _LOWER ** len(self.outcome.retries)
 
-    def gather(self, loss: float, quantities: Mapping[str, float]) -> None:
+    def gather(self, numbers: dict[str, float]) -> None:
         """Add one step to the averages of the coming row of the history."""
-        self.last = {"loss": loss, **quantities}
+        self.last = numbers
         for name, value in self.last.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.count += 1

@@ -41,19 +41,19 @@ class Alone:
 
     def evaluate(
         self, batch: Tensor, context: Mapping[str, Tensor], progress: float = 1.0
-    ) -> tuple[Evaluation, Tensor, float]:
-        """Return the evaluation that the objective has seen, the loss to differentiate, and its value."""
+    ) -> tuple[Evaluation, Tensor]:
+        """Return the evaluation that the objective has seen, and the loss to differentiate."""
         evaluation = self.model.evaluate(batch, context, self.objective.n_draws)
         loss: Tensor = sum(self.objective(evaluation, progress).values())
-        return evaluation, loss, loss.item()
+        return evaluation, loss
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradient of the loss of the whole batch to the parameters."""
         loss.backward()
 
-    def quantities(self, evaluation: Evaluation) -> dict[str, float]:
-        """Return what the history shows of the batch beside the loss."""
-        return {name: value.item() for name, value in self.objective.quantities(evaluation).items()}
+    def numbers(self, evaluation: Evaluation, loss: Tensor) -> dict[str, float]:
+        """Return the "loss" and what the history shows beside it, of the batch that was evaluated last."""
+        return read_at_once({"loss": loss.detach(), **self.objective.quantities(evaluation)})
 
 
 class Shared(Alone):
@@ -115,13 +115,12 @@ class Shared(Alone):
 
     def evaluate(
         self, batch: Tensor, context: Mapping[str, Tensor], progress: float = 1.0
-    ) -> tuple[Evaluation, Tensor, float]:
-        """Return the evaluation that the objective has seen, the share of the loss, and the value of the whole."""
+    ) -> tuple[Evaluation, Tensor]:
+        """Return the evaluation that the objective has seen, and the share of the loss."""
         step = self._engine if torch.is_grad_enabled() and self._engine is not None else self.share_of
         loss: Tensor = step(batch, context, progress)
         evaluation, self._evaluation = self._evaluation, None
-        value = self.processes.total([loss.item() / self.processes.size])[0]
-        return evaluation, loss, value
+        return evaluation, loss
 
     def share_of(self, batch: Tensor, context: Mapping[str, Tensor], progress: float) -> Tensor:
         """Evaluate the rows of this process; return what the mean over the processes makes the loss of all rows."""
@@ -163,12 +162,11 @@ class Shared(Alone):
                 self.processes.add(gradient).div_(self.processes.size)
             self._wrap()
 
-    def quantities(self, evaluation: Evaluation) -> dict[str, float]:
-        """Return what the history shows of the whole batch beside the loss."""
-        own = super().quantities(evaluation)
-        return dict(
-            zip(own, self.processes.total([self._share * value for value in own.values()]), strict=True)
-        )
+    def numbers(self, evaluation: Evaluation, loss: Tensor) -> dict[str, float]:
+        """Return the loss of the whole batch, and what the history shows of it beside."""
+        own = super().numbers(evaluation, loss)
+        mine = {"loss": own.pop("loss") / self.processes.size} | {n: self._share * v for n, v in own.items()}
+        return dict(zip(mine, self.processes.total(list(mine.values())), strict=True))
 
     def _wrap(self) -> None:
         self._engine = DistributedDataParallel(_Step(self), find_unused_parameters=not self._uses_all)
@@ -197,6 +195,17 @@ class _Step(nn.Module):
     def forward(self, batch: Tensor, context: Mapping[str, Tensor], progress: float) -> Tensor:
         """Return the share of the loss."""
         return self.share_of(batch, context, progress)
+
+
+def read_at_once(values: Mapping[str, Tensor]) -> dict[str, float]:
+    """Return scalar tensors as numbers; another device than the processor is waited for once.
+
+    Examples
+    --------
+    >>> read_at_once({"a": torch.tensor(1.5), "b": torch.tensor(2.0, dtype=torch.float64)})
+    {'a': 1.5, 'b': 2.0}
+    """
+    return dict(zip(values, torch.stack(tuple(values.values())).tolist(), strict=True))
 
 
 def on_processor(state: Any) -> Any:
