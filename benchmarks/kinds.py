@@ -1,13 +1,14 @@
 """What a likelihood for each kind of column is worth: ``python -m benchmarks.kinds``.
 
-The RAND health insurance experiment, 20,190 rows of people and years, as statsmodels has it (``pip install statsmodels``, whose data
-are in the public domain; without it the rows are skipped), as six columns of whole numbers: visits to a doctor, a plan with individual
-deductible (0, 1), one of five rates of coinsurance, a physical limitation (0, 1), health in four words, and the number of
-chronic diseases. A random fifth is held out.
+The RAND health insurance experiment, 20,190 rows of people and years, as statsmodels has it (``pip install
+statsmodels``, whose data are in the public domain; without it the rows are skipped), as six columns of whole numbers:
+visits to a doctor, a plan with individual deductible (0, 1), one of five rates of coinsurance, a physical limitation
+(0, 1), health in four words, and the number of chronic diseases. A random fifth is held out.
 
-All models are judged alike, by the probability of these whole numbers, minus its logarithm in nats per row (200 importance
-draws): the density of a Gaussian is integrated from half below to half above a number, and to infinity at the ends of a
-column that has them, and no probability counts as less than 1e-12, which favours it. Five codes, nothing else set; so the numbers differ by the likelihood. ``--table`` prints what has been measured.
+All models are judged alike, by the probability of these whole numbers, minus its logarithm in nats per row (200
+importance draws): the density of a Gaussian is integrated from half below to half above a number, and to infinity at
+the ends of a column that has them, and no probability counts as less than 1e-12, which favours it. Five codes, nothing
+else set; so the numbers differ by the likelihood. ``--table`` prints what has been measured.
 """
 
 from __future__ import annotations

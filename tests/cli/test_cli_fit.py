@@ -159,11 +159,30 @@ def test_kinds_of_columns_by_name(typed, people, words, tmp_path):
     assert set(table["married"]) <= {0, 1}
 
 
+def test_columns_whose_names_are_numbers_are_meant_by_their_names(typed, people, tmp_path):
+    lines = people.read_text().splitlines()
+    years = tmp_path / "years.csv"
+    years.write_text("\n".join(["2019,2020,3,2,income", *lines[1:]]))
+    said = typed("fit", years, "--likelihood", "3=categorical,2=poisson", "--dry-run", *QUICK)
+    assert "categorical for column 2, as asked for; poisson for column 3, as asked for" in said.out, said.err
+    said = typed("fit", years, "--likelihood", "3=categorical,1=poisson", "--dry-run", *QUICK)
+    assert "categorical for column 2, as asked for; poisson for column 1, as asked for" in said.out, said.err
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--likelihood", "citty=categorical"], "a column 'citty' that X does not have: was 'city' meant"),
+        (
+            ["--likelihood", "citty=categorical"],
+            "a column 'citty' that X does not have. Did you mean 'city'?",
+        ),
         (["--likelihood", "9=categorical"], "a column 9 that X does not have: there are the numbers 0 to 4"),
+        (["--likelihood", "city=categorical,city=poisson"], "each column once, got 'city' twice"),
+        (
+            ["--likelihood", '{"city": "categorical", "city": "poisson"}'],
+            "each column once, got 'city' twice",
+        ),
+        (["--likelihood", "city=categorical,2=poisson"], "has the column '2' (number 2) twice"),
         (["--likelihood", "city="], "kinds of columns such as city=categorical,visits=poisson, got 'city='"),
         (["--likelihood", "=poisson"], "kinds of columns such as city=categorical,visits=poisson"),
         (["--likelihood", '{"city": 3}'], "kinds of columns such as city=categorical,visits=poisson"),

@@ -37,6 +37,11 @@ def test_csv_missing_cells_and_one_column(tmp_path):
     assert read(csv(tmp_path, "a\n1\n2\n")).X.shape == (2, 1)
 
 
+def test_csv_true_and_false_are_1_and_0(tmp_path):
+    data = read(csv(tmp_path, "size,member\n1.5,True\n2,False\n3,\n"))
+    np.testing.assert_array_equal(data.X, [[1.5, 1], [2, 0], [3, np.nan]])
+
+
 def test_csv_floats_are_exact(tmp_path):
     X = np.random.default_rng(0).normal(size=(20, 3)) * 1e-7
     np.testing.assert_array_equal(
@@ -51,7 +56,7 @@ def test_csv_floats_are_exact(tmp_path):
             "a,b,c\n1,x,2\n1,y,z\n",
             r"only numbers, got other .* columns 'b' \(such as 'x'\), 'c' \(such as 'z'\)",
         ),
-        ("1,2\n3,x\n", r"'number 2' \(such as 'x'\); remove these columns or encode"),
+        ("1,2\n3,x\n", r"'number 2' \(such as 'x'\); remove these columns, or encode"),
         ("a,b\n1,2\n1\n", "must have 2 cells in every row, .* got 1 in data row 2; mend that row"),
         ("a,b\n", "holds no rows of numbers; give a file with at least one"),
         ("", "holds no rows of numbers"),

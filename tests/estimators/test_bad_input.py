@@ -132,7 +132,7 @@ def test_arguments_that_mean_nothing(params, message):
         ("bernoulli", X, r"needs values in \[0, 1\].*values outside.*column.*likelihood='gaussian'"),
         ("continuous_bernoulli", X * 9, r"needs values in \[0, 1\].*bring X to \[0, 1\]"),
         ("categorical", X, "needs whole numbers.*OrdinalEncoder"),
-        (Categorical(2), RNG.integers(0, 4, (40, 6)), "whole numbers from 0 to 2 - 1.*raise n_categories"),
+        (Categorical(2), RNG.integers(0, 4, (40, 6)), "categories from 0 to 1, the 2 that.*4 or more"),
     ],
 )
 def test_values_outside_the_support_name_the_column(likelihood, data, message):
@@ -146,7 +146,7 @@ def test_columns_of_a_data_frame_that_hold_no_numbers_are_named():
     dates, words = pd.date_range("2026-01-01", periods=40), pd.Categorical(["x", "y"] * 20)
     for others in ({"day": dates}, {"kind": words}, {"day": dates, "kind": words}):
         named = ", ".join(rf"{name} \([^()]+\)" for name in others)
-        with pytest.raises(ValueError, match=rf"columns do not: {named}\. .*OneHotEncoder"):
+        with pytest.raises(ValueError, match=rf"columns do not: {named}\. .*OrdinalEncoder"):
             vae().fit(pd.DataFrame({**numbers, **others}))
     assert vae().fit(pd.DataFrame(numbers)).n_features_in_ == 3
     missing = pd.DataFrame({**numbers, "count": pd.array([1, None] * 20, dtype="Int64")})
@@ -219,7 +219,7 @@ def test_categories_that_the_first_rows_lack_are_refused_later():
     X = RNG.integers(0, 3, (40, 6))
     later = np.where(np.arange(240).reshape(40, 6) == 5, 3, X)
     model = vae(likelihood="categorical").partial_fit(X)
-    sentence = r"whole numbers from 0 to 3 - 1, but {} has 1 values outside, in 1 columns \(first: column 5, e.g. 3\)"
+    sentence = r"categories from 0 to 2, the 3 that were given or seen at fit, but {} has 1 values outside, in 1 columns \(first: column 5, e.g. 3\)"
     with pytest.raises(ValueError, match=sentence.format("X")):
         model.partial_fit(later)
     with pytest.raises(ValueError, match=sentence.format("X_val")):

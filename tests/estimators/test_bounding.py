@@ -1,5 +1,8 @@
 """log p(x) from several sides, for rows in the layout of the user; samples beside real rows."""
 
+import copy
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import torch
@@ -35,6 +38,27 @@ def test_both_bounds_meet_on_rows_of_the_model(vae):
     found = vae.bidirectional(20, n_chains=8, n_temperatures=60, n_leapfrog=4)
     assert abs(found.gap) < 0.1
     assert f"gap         {found.gap:.4f}" in str(found)
+
+
+def test_who_watches_is_told_how_far_a_measurement_is(vae, monkeypatch):
+    titles, told = [], []
+
+    @contextmanager
+    def bar(title, verbose):
+        titles.append((title, verbose))
+        yield (lambda *done: told.append(done)) if verbose else None
+
+    monkeypatch.setattr("diabolo.estimators.bounding.progress_bar", bar)
+    watched = copy.deepcopy(vae).set_params(verbose=1)
+    settings = {"n_chains": 2, "n_temperatures": 3, "n_leapfrog": 1}
+    watched.annealed_importance(X[:4], **settings)
+    assert told == [(done, 6, {}) for done in range(1, 7)]
+    told.clear()
+    watched.bidirectional(4, **settings)
+    assert told == [(done, 9, {}) for done in range(1, 10)]
+    vae.annealed_importance(X[:4], **settings)
+    assert titles == [("VAE: annealing", 1), ("VAE: both bounds", 1), ("VAE: annealing", 0)]
+    assert len(told) == 9
 
 
 def test_the_gap_is_what_lies_between_log_p_and_the_elbo(vae):

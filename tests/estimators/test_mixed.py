@@ -82,6 +82,14 @@ def digits():
     return load_digits().data
 
 
+def census(n):
+    """Age, weight of a row, years at school, sex, gains, losses, hours at work, and one of 30 countries, as whole numbers."""
+    gains = RNG.integers(0, 99_999, n) * (RNG.random(n) < 0.1)
+    numbers = [RNG.integers(17, 90, n), RNG.integers(12_285, 1_484_705, n), RNG.integers(1, 16, n)]
+    rest = [RNG.random(n) < 0.6, gains, RNG.integers(0, 4356, n) * (gains == 0), RNG.integers(1, 99, n)]
+    return np.column_stack([*numbers, *rest, np.eye(30)[RNG.integers(0, 30, n)]])
+
+
 @pytest.mark.parametrize(
     ("rows", "is_mixed"),
     [
@@ -99,11 +107,45 @@ def digits():
             ),
             True,
         ),
+        (lambda: np.column_stack([RNG.integers(17, 90, 99), np.arange(99) % 2]), True),  # age and sex
+        (lambda: census(500), True),
+        (lambda: np.column_stack([RNG.integers(0, 5, (99, 12)), np.arange(99) % 2]), True),  # a questionnaire
+        (lambda: np.column_stack([RNG.integers(1, 6, (99, 40)), np.arange(99) % 2]), True),
+        (lambda: np.column_stack([RNG.normal(90, 9, (99, 50)), np.arange(99) % 2]), True),  # 50 readings
+        (lambda: RNG.poisson(RNG.gamma(0.3, 1, 200), (500, 200)), False),  # words
+        (lambda: (digits() * 255 / 16).round() + 0.25 * (digits() > 8), False),
+        (lambda: np.clip(digits() - 15 * (np.arange(64) % 7 == 1), 0, 16), False),  # more binary pixels
     ],
 )
 def test_auto_tells_tables_of_mixed_columns_from_pixels(rows, is_mixed):
     chosen = VAE(2).plan(rows()).choices["likelihood"]
     assert ("'mixed'" in chosen) == is_mixed, chosen
+
+
+def test_real_columns_of_few_values_are_pointed_out(frame):
+    chosen = VAE(2).plan(frame).choices["likelihood"]
+    assert (
+        "gaussian_per_feature for 4 columns (age, city, visits, income), of which column city may be"
+        in chosen
+    )
+    assert "may be" not in VAE(2, likelihood=KINDS).plan(frame).choices["likelihood"]
+    assert "of which column 1 may be" in VAE(2).plan(X[:, [0, 2, 4]]).choices["likelihood"]
+    assert "may be" not in VAE(2).plan(load_breast_cancer().data).choices["likelihood"]
+
+
+def test_values_that_the_fit_has_not_seen_are_refused_with_what_it_chose(vae):
+    unseen = X[:5].copy()
+    unseen[2, 2] = 3
+    with pytest.raises(
+        ValueError, match=r"the 3 that were given or seen at fit.*\(At fit: .*column 2, as asked"
+    ):
+        vae.score_samples(unseen)
+    unseen = X[:5].copy()
+    unseen[2, 1] = 2
+    with pytest.raises(
+        ValueError, match=r"needs values in .0, 1.*\(At fit: .*bernoulli for column 1, of 0 and 1"
+    ):
+        vae.score_samples(unseen)
 
 
 def test_nearly_binary_is_not_binary():
@@ -209,7 +251,7 @@ def test_a_grid_search_goes_over_kinds():
             {"town": "categorical"},
             "a column 'town' that X does not have: there are the numbers 0 to 4, and the names age",
         ),
-        ({"citty": "categorical"}, "a column 'citty' that X does not have: was 'city' meant"),
+        ({"citty": "categorical"}, "a column 'citty' that X does not have. Did you mean 'city'"),
         ({5: "poisson"}, "a column 5 that X does not have: there are the numbers 0 to 4"),
         ({True: "poisson"}, "a column True that X does not have"),
         ({"city": "categorical", 2: "poisson"}, r"each column once, got column 2 \(number 2\) twice"),
@@ -241,8 +283,21 @@ def test_names_need_names_and_tables():
 def test_rows_with_another_category_are_refused_by_name(frame):
     model = VAE(2, likelihood=KINDS, **QUICK).fit(frame)
     other = frame.assign(city=3)
-    with pytest.raises(ValueError, match="whole numbers from 0 to 3 - 1.*column 'city', e.g. 3"):
+    with pytest.raises(ValueError, match="categories from 0 to 2.*column 'city', e.g. 3"):
         model.score(other)
+
+
+def test_the_error_of_categories_is_the_share_of_wrong_ones():
+    cities = X[:, [2, 2]]
+    for model in (AutoEncoder(1, likelihood="categorical", **QUICK).fit(cities),
+                  VAE(1, likelihood="categorical", **QUICK).fit(cities)):  # fmt: skip
+        wrong = model.inverse_transform(model.transform(cities)) != cities
+        assert model.evaluate(cities).reconstruction_mse == pytest.approx(wrong.mean(), abs=1e-12)
+    other = np.where(cities == 0, 2, cities)
+    ae = AutoEncoder(1, likelihood="categorical", **QUICK).fit(cities)
+    assert np.isnan(ae.evaluate(cities).explained_variance)
+    wrong = ae.inverse_transform(ae.transform(other)) != other
+    np.testing.assert_allclose(ae.score_samples(other), -wrong.mean(1))
 
 
 def test_distances_where_there_are_some(vae):

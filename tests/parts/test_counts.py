@@ -66,14 +66,32 @@ def test_a_large_size_is_the_poisson_distribution_in_float32():
     """Where differences of logarithms of factorials have no digit left."""
     x = torch.tensor([0.0, 3.0, 50.0])
     mean = torch.tensor([1.0, 4.0, 40.0])
-    p = distributions.NegativeBinomial(mean.log(), torch.full((3,), 18.0))
     expected = scipy.stats.poisson(mean.numpy()).logpmf(x.numpy()).sum()
-    assert float(p.log_prob(x)) == pytest.approx(expected, rel=1e-5)
+    for log_size in (18.0, 90.0):
+        p = distributions.NegativeBinomial(mean.log(), torch.full((3,), log_size))
+        assert float(p.log_prob(x)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("mean", [1e-3, 1.0, 15.0, 17.0, 1e3, 1e5])
+def test_large_counts_keep_their_digits_in_float32(mean):
+    """x log m alone is a million nats here, of which float32 knows a tenth."""
+    log_mean = torch.tensor([mean]).log()
+    exact = float(log_mean.double().exp())
+    x = torch.poisson(torch.full((50, 1), mean), generator=torch.Generator().manual_seed(0))
+    expected = scipy.stats.poisson(exact).logpmf(x.numpy()[:, 0])
+    p = distributions.Poisson(log_mean.expand(50, 1))
+    np.testing.assert_allclose(p.log_prob(x), expected, rtol=2e-6, atol=1e-3)
+    for size in (0.1, 3.0, 100.0):
+        p = distributions.NegativeBinomial(log_mean.expand(50, 1), torch.tensor([size]).log())
+        known = float(p.log_size.double().exp())
+        twin = scipy.stats.nbinom(known, known / (known + exact))
+        np.testing.assert_allclose(p.log_prob(x), twin.logpmf(x.numpy()[:, 0]), rtol=1e-4)
 
 
 def test_gradients_are_finite_and_those_of_finite_differences():
     log_mean = torch.tensor([[-3.0, 0.0, 4.0]], dtype=torch.float64, requires_grad=True)
     x = torch.tensor([[0.0, 2.0, 70.0]], dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda m: distributions.Poisson(m).log_prob(x), (log_mean,))
     for log_size in (-3.0, 2.0, 4.7, 12.0):
         size = torch.full((3,), log_size, dtype=torch.float64, requires_grad=True)
         assert torch.autograd.gradcheck(
@@ -84,13 +102,32 @@ def test_gradients_are_finite_and_those_of_finite_differences():
     assert torch.isfinite(far.grad).all()
 
 
-def test_draws_have_the_mean_and_the_variance():
-    p = distributions.NegativeBinomial(torch.tensor([0.0, 1.0, 3.0]), torch.tensor([-1.0, 1.0, 5.0]))
+@pytest.mark.parametrize(
+    "p",
+    [
+        distributions.NegativeBinomial(torch.tensor([0.0, 1.0, 3.0]), torch.tensor([-1.0, 1.0, 5.0])),
+        distributions.Poisson(torch.tensor([-1.0, 1.0, 3.0])),
+    ],
+    ids=lambda p: type(p).__name__,
+)
+def test_draws_have_the_mean_and_the_variance(p):
+    torch.manual_seed(0)
     x = p.sample((40_000,)).double()
     error = x.std(0) / 200
     assert ((x.mean(0) - p.mean).abs() < 4 * error).all()
     torch.testing.assert_close(x.var(0), p.variance.double(), rtol=0.1, atol=0)
     assert p.expand((7,)).sample((2,)).shape == (2, 7, 3)
+
+
+@pytest.mark.parametrize("log_mean", [-200.0, 60.0, 80.0])
+def test_draws_of_extreme_means_are_counts(log_mean):
+    for log_size in (-90.0, 0.0, 90.0):
+        x = distributions.NegativeBinomial(torch.full((99, 1), log_mean), torch.tensor([log_size])).sample()
+        assert torch.isfinite(x).all()
+        assert (x >= 0).all()
+    x = distributions.Poisson(torch.full((99, 1), log_mean)).sample()
+    assert (x == (0 if log_mean < 0 else x[0])).all()
+    assert torch.isfinite(x).all()
 
 
 def test_the_size_starts_where_the_moments_are():
@@ -114,6 +151,18 @@ def test_the_encoder_reads_standardised_logarithms(make):
     overall = np.sqrt(logarithms.var(0).mean())
     np.testing.assert_allclose(read, (logarithms - logarithms.mean(0)) / overall, atol=1e-12)
     assert torch.isfinite(likelihood.read(torch.full((1, 3), -5.0), X)).all()
+
+
+@pytest.mark.parametrize("make", [Poisson, NegativeBinomial])
+def test_counts_that_are_rare_or_all_equal_are_read_calmly(make):
+    x = torch.zeros(3000, 3, dtype=torch.float64)
+    x[7, 0] = 5.0  # not among the examples
+    x[:, 1] = 3.0
+    x[::50, 2] = 1.0
+    likelihood = started(make(), x)
+    assert likelihood.read(x, x).abs().max() < 20
+    assert torch.isfinite(likelihood(torch.zeros(3000, 1, 3)).log_prob(x)).all()
+    assert likelihood.read(x, x)[:, 1].abs().max() < 1e-9
 
 
 @pytest.mark.parametrize("make", [Poisson, NegativeBinomial])

@@ -133,6 +133,31 @@ def test_between_two_categories_are_their_shares():
     assert pseudo.grad.tolist() == [[2.0, 1.0]]  # the slope between the weights of the neighbours
 
 
+def test_what_begins_at_a_category_can_leave_it():
+    likelihood = Categorical(3).build(Sizes((3,), 1))
+    pseudo = torch.tensor([[0.0, 1.0, 2.0]], requires_grad=True)
+    read = likelihood.read(pseudo, None)
+    assert read.reshape(3, 3).tolist() == torch.eye(3).tolist()
+    (read * torch.tensor([1.0, 2.0, 4.0]).repeat(3)).sum().backward()
+    assert pseudo.grad.tolist() == [[1.0, 2.0, -4.0]]
+
+
+def test_what_is_no_category_is_read_as_none():
+    likelihood = Categorical(3).build(Sizes((3,), 1))
+    assert likelihood.read(torch.tensor([[-1.0, 3.0, 7.0]]), None).tolist() == [[0.0] * 9]
+
+
+@pytest.mark.parametrize("kind", [torch.as_tensor, np.asarray])
+def test_the_error_of_a_wrong_category_is_1(kind):
+    x = kind([[0.5, 3.0, 1.0], [2.0, 0.0, 2.0]])
+    found = kind([[1.0, 1.0, 1.0], [2.0, 0.0, 7.0]])
+    likelihood = Mixed(((Categorical(4), (1, 2)), (Gaussian(), None)))
+    assert likelihood.error(x, found).tolist() == [[0.5, 1, 0], [0, 0, 1]]
+    assert likelihood.error(x, found).dtype == found.dtype
+    draws = kind([[[0.0, 3.0, 1.0], [2.0, 1.0, 2.0]]])
+    assert likelihood.error(x, draws).tolist() == [[[-0.5, 0, 0], [0, 1, 0]]]
+
+
 def test_where_categories_are_read_as_numbers():
     scaled = torch.ones(5, 2)
     for likelihood, event in (

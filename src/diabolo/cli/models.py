@@ -118,25 +118,26 @@ def by_column(text: Any) -> Any:
     Examples
     --------
     >>> by_column("city=categorical, 3=poisson"), by_column("gaussian")
-    ({'city': 'categorical', 3: 'poisson'}, 'gaussian')
+    ({'city': 'categorical', '3': 'poisson'}, 'gaussian')
     """
     if not isinstance(text, str) or not ("=" in text or text.startswith("{")):
         return text
     pairs = [pair.rpartition("=")[::2] for pair in text.split(",")]
     if text.startswith("{"):
         try:
-            pairs = list(json.loads(text).items())
+            pairs = json.loads(text, object_pairs_hook=list)
         except ValueError as error:
             raise UsageError(f"--likelihood {text} is no table in JSON: {error}") from None
     if not all(column.strip() and isinstance(kind, str) and kind.strip() for column, kind in pairs):
         raise UsageError(
             f"--likelihood must be a name, or kinds of columns such as city=categorical,visits=poisson, got {text!r}"
         )
-    return {_column(column.strip()): kind.strip() for column, kind in pairs}
-
-
-def _column(name: str) -> str | int:
-    return int(name) if name.isdecimal() else name
+    kinds: dict[str, str] = {}
+    for column, kind in pairs:
+        if column.strip() in kinds:
+            raise UsageError(f"--likelihood must have each column once, got {column.strip()!r} twice")
+        kinds[column.strip()] = kind.strip()
+    return kinds
 
 
 def _part(argument: Argument, value: Any, inner: Mapping[str, Any]) -> tuple[Any, list[str]]:

@@ -25,10 +25,12 @@ _PLAIN = (str, bool, int, float, tuple, type(None))
 def suit(estimator: Any, options: dict[str, Any], data: Any) -> None:
     """Give an estimator what the data say of themselves: the axis of channels, and the numbers of named columns.
 
+    A column is meant by its name, where there is one of that name, and else by its number.
+
     Raises
     ------
     ValueError
-        If the likelihood names a column that is not there.
+        If the likelihood names a column that is not there, or one twice.
     """
     if "channel_axis" not in options and data.channel_axis != "auto":
         estimator.set_params(channel_axis=data.channel_axis)
@@ -36,8 +38,13 @@ def suit(estimator: Any, options: dict[str, Any], data: Any) -> None:
     if isinstance(kinds, Mapping):
         from diabolo.estimators.columns import place
 
-        n_columns = data.X.shape[1]
-        numbers = {place(column, data.feature_names, n_columns): kind for column, kind in kinds.items()}
+        names, numbers = data.feature_names, {}
+        for column, kind in kinds.items():
+            is_number = column.isdecimal() and column not in (names or ())
+            number = place(int(column) if is_number else column, names, data.X.shape[1])
+            if number in numbers:
+                raise ValueError(f"--likelihood has the column {column!r} (number {number}) twice.")
+            numbers[number] = kind
         estimator.set_params(likelihood=numbers)
 
 

@@ -44,6 +44,10 @@ class Model(Part, ABC):
     def point(self, observation: Distribution) -> Tensor:
         """Return the reconstruction that p(x|z) stands for (its mean; the mode of categories)."""
 
+    def error(self, x: Tensor, reconstruction: Tensor) -> Tensor:
+        """Return how far reconstructions, shape (..., batch, *event), are from x; 1 where categories differ."""
+        return reconstruction - x
+
     def predict(self, z: Tensor) -> Tensor:
         """Return ``point(decode(z))`` where gradients are not asked for; a model may have a shorter way."""
         return self.point(self.decode(z))

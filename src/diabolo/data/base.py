@@ -93,7 +93,7 @@ def check_numbers(array: Any, what: str) -> Any:
     if array.dtype.kind not in "biuf":
         raise ValueError(
             f"{what} must hold real numbers, got dtype {array.dtype}; encode text and categories as numbers "
-            "(sklearn.preprocessing.OneHotEncoder), split complex numbers into two parts"
+            "(sklearn.preprocessing.OrdinalEncoder), split complex numbers into two parts"
         )
     if array.shape == () or len(array) == 0:
         raise ValueError(f"{what} must hold at least one row, got an array of shape {array.shape}")

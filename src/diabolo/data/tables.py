@@ -14,7 +14,8 @@ import numpy as np
 from .base import Dataset, optional, stem
 
 _INDEX = re.compile(r"__index_level_\d+__")
-_MISSING = {"", "na", "n/a", "nan", "null", "none"}
+#: Words that stand for numbers.
+_WORDS = dict.fromkeys(("", "na", "n/a", "nan", "null", "none"), float("nan")) | {"false": 0.0, "true": 1.0}
 
 
 def read_csv(path: Path) -> Dataset:
@@ -145,7 +146,8 @@ def _values(
 
 
 def _number(cell: str) -> float:
-    return float("nan") if cell.strip().lower() in _MISSING else float(cell)
+    word = cell.strip().lower()
+    return _WORDS[word] if word in _WORDS else float(cell)
 
 
 def _is_number(cell: str) -> bool:
@@ -171,7 +173,7 @@ def check_names(path: Path, names: list[str]) -> None:
 def _not_numeric(path: Path, columns: list[str]) -> ValueError:
     return ValueError(
         f"{path} must hold only numbers, got other values in the columns {', '.join(columns)}; remove these "
-        "columns or encode them as numbers (sklearn.preprocessing.OneHotEncoder)"
+        "columns, or encode words as 0, 1, 2, ... (sklearn.preprocessing.OrdinalEncoder)"
     )
 
 

@@ -438,8 +438,10 @@ class LatentEstimator(SavedEstimator):
             return
         try:
             (likelihood or self.model_.likelihood).check(array, getattr(self, "feature_names_in_", None))
-        except ValueError as error:  # a likelihood knows no other name than X
-            raise ValueError(str(error).replace(" X has ", f" {name} has ", 1)) from None
+        except ValueError as error:  # a likelihood knows no other name than X, nor who chose it
+            chosen = self.choices_.get("likelihood") if likelihood is None else None
+            why = f" (At fit: {chosen}.)" if chosen else ""
+            raise ValueError(f"{str(error).replace(' X has ', f' {name} has ', 1)}{why}") from None
 
     # -- how to train -------------------------------------------------------------------------
 
@@ -488,7 +490,7 @@ class LatentEstimator(SavedEstimator):
             shown = ", ".join(str(i if names is None else names[i]) for i in where[:10])
             more = ", ..." if len(where) > 10 else ""
             self.choices_["constant_columns"] = (
-                f"{len(where)} of {len(constant)} columns are constant and train at unit scale: {shown}{more}"
+                f"{len(where)} of {len(constant)} columns are constant, and have the scale 1 where they are real numbers: {shown}{more}"
             )
 
     def _advise(self, statistics: Statistics, likelihood: likelihoods.Likelihood) -> None:

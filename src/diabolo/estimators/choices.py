@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from diabolo.contracts import Statistics
-from diabolo.estimators.columns import are_mixed, mixed, units_differ
+from diabolo.estimators.columns import are_mixed, mixed, note_of_few_values, units_differ
 from diabolo.estimators.layout import Layout
 from diabolo.estimators.survey import Surveyed
 from diabolo.likelihoods import Bernoulli, Gaussian, Likelihood
@@ -55,10 +55,11 @@ def choose_likelihood(
             return mixed({}, statistics, names)
         ranges = units_differ(statistics)
         if ranges is not None:
+            few = note_of_few_values(statistics, np.arange(x.shape[1]), names)
             return (
                 Gaussian(scale="per_feature"),
-                "likelihood='gaussian_per_feature': the columns differ in unit (ranges from {:.3g} to {:.3g}), so each has "
-                "a scale of its own".format(*ranges),
+                f"likelihood='gaussian_per_feature': the columns differ in unit (ranges from {ranges[0]:.3g} to "
+                f"{ranges[1]:.3g}), so each has a scale of its own{few}",
             )
     return Gaussian(), "likelihood='gaussian': real values in one unit, with one learned scale"
 

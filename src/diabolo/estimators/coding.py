@@ -326,7 +326,8 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return compression_curve(self.layout_.to_model(x), codes, self._decode, scale=scale)
 
     def _squared_errors(self, x: np.ndarray, decoded: np.ndarray) -> np.ndarray:
-        return np.square(decoded.astype(np.float64) - self.layout_.to_model(x)).reshape(len(x), -1)
+        error = self.model_.likelihood.error(self.layout_.to_model(x), decoded.astype(np.float64))
+        return np.square(error).reshape(len(x), -1)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")

@@ -14,7 +14,12 @@ from diabolo.likelihoods import BY_NAME, Bernoulli, Gaussian, Likelihood, Mixed
 #: How far apart the ranges of a table's columns lie before each is given a scale of its own.
 _UNIT_RATIO = 10.0
 _MOST_NAMED = 5
-#: Rounding of the moments of a column, in units of its largest value.
+#: Tables of no more columns than this, those of 0 and 1 aside, are not taken for pixels or words.
+_FEW_COLUMNS = 20
+_FEW_RANGES = 10
+#: Columns of no more values than this may be categories.
+_FEW_VALUES = 10
+#: Rounding of the moments of a column of 0 and 1.
 _ROUNDING = 1e-9
 
 #: What a likelihood may be called: its name, or "mixed" for columns by their values.
@@ -37,12 +42,14 @@ def asked_for(kinds: Mapping[Any, Any], names: Sequence[str] | None, n_columns: 
     """
     known = None if names is None else [str(name) for name in names]
     found: dict[Any, tuple[Any, list[int]]] = {}
+    given: set[int] = set()
     for column, value in kinds.items():
         number = place(column, known, n_columns)
-        if any(number in columns for _, columns in found.values()):
+        if number in given:
             raise ValueError(
                 f"likelihood must have each column once, got column {column!r} (number {number}) twice."
             )
+        given.add(number)
         key = value if isinstance(value, str) else id(value)
         found.setdefault(key, (value, []))[1].append(number)
     return [
@@ -77,24 +84,31 @@ def mixed(
         said.append(f"bernoulli for {_listed(binary, names)}, of 0 and 1")
     if len(real):
         parts.append((Gaussian(scale="per_feature"), tuple(real.tolist())))
-        said.append(f"gaussian_per_feature for {_listed(real, names)}")
+        said.append(
+            f"gaussian_per_feature for {_listed(real, names)}{note_of_few_values(statistics, real, names)}"
+        )
     return Mixed(tuple(parts)), f"likelihood='mixed': {'; '.join(said)}"
 
 
 def are_mixed(statistics: Statistics) -> bool:
     """Whether some columns of a table hold 0 and 1, and others what these may not be taken for.
 
-    That is: these reach below 0 or above 1, and hold fractions, or are in units of their own. (Pixels are of one kind, though some along
-    the border may be 0 and 1 in all rows.)
+    These others reach below 0 or above 1, and are not of one kind with the binary ones. Many columns are, if most begin at 0
+    and they hold whole numbers, as counts of words do, or a good part of them ends where all end, as pixels do: a few
+    words, or pixels along the border, may be 0 and 1 in all rows.
     """
     binary = is_binary(statistics)
     others = np.flatnonzero(~binary & (statistics.deviation > 0).numpy(force=True))
     if not binary.any() or not len(others):
         return False
-    beyond = (statistics.low[others] < 0).any() or (statistics.high[others] > 1).any()
+    low, high = (ends.numpy(force=True)[others] for ends in (statistics.low, statistics.high))
+    if low.min() >= 0 and high.max() <= 1:
+        return False
+    if len(others) <= _FEW_COLUMNS or (low == 0).mean() <= 0.5:
+        return True
     examples = statistics.examples[:, others]
-    fractions = bool((examples != examples.round()).any())
-    return bool(beyond) and (fractions or units_differ(statistics, others) is not None)
+    whole = bool((examples == examples.round()).all())
+    return not whole and bool((high == high.max()).mean() <= 0.2)
 
 
 def is_binary(statistics: Statistics) -> np.ndarray:
@@ -110,15 +124,30 @@ def is_binary(statistics: Statistics) -> np.ndarray:
     return (ends & ((square - mean).abs() < _ROUNDING)).numpy(force=True)
 
 
-def units_differ(
-    statistics: Statistics, columns: np.ndarray | slice = slice(None)
-) -> tuple[float, float] | None:
+def note_of_few_values(
+    statistics: Statistics, columns: np.ndarray, names: Sequence[str] | None = None
+) -> str:
+    """Return, where some columns that are taken for real numbers hold few values, a clause that says so."""
+    examples = statistics.examples[:, columns].numpy(force=True)
+    most = min(_FEW_VALUES, len(examples) // _FEW_VALUES)
+    numbers = [len(np.unique(values)) for values in examples.T]
+    few = [column for column, n in zip(columns, numbers, strict=True) if 1 < n <= most]
+    if not few:
+        return ""
+    return (
+        f", of which {_listed(few, names)} may be categories or counts, with {most} values at most: "
+        "likelihood={column: 'categorical' or 'poisson'} takes them for these"
+    )
+
+
+def units_differ(statistics: Statistics) -> tuple[float, float] | None:
     """Return a small and a large range of columns that vary if they are so far apart that units differ, otherwise None."""
-    ranges = (statistics.high.double() - statistics.low.double()).numpy(force=True)[columns]
+    ranges = (statistics.high.double() - statistics.low.double()).numpy(force=True)
     ranges = ranges[ranges > 0]
     if not len(ranges):
         return None
-    small, large = np.percentile(ranges, 10, method="lower"), np.percentile(ranges, 90, method="higher")
+    outermost = 10 if len(ranges) > _FEW_RANGES else 0  # of few columns, percentiles lie between all
+    small, large = np.percentile(ranges, [outermost, 100 - outermost])
     return (small, large) if large > _UNIT_RATIO * small else None
 
 
@@ -142,7 +171,9 @@ def place(column: Any, names: list[str] | None, n_columns: int) -> int:
     if isinstance(column, str) and names is None:
         way_out = f"X has no names of columns: say their numbers, 0 to {n_columns - 1}, or give a data frame"
     elif isinstance(column, str) and (alike := close(column, names or ())):
-        way_out = f"was {alike[0]!r} meant"
+        raise ValueError(
+            f"likelihood has a column {column!r} that X does not have. Did you mean {alike[0]!r}?"
+        )
     else:
         shown = f", and the names {_shortened(names)}" if names else ""
         way_out = f"there are the numbers 0 to {n_columns - 1}{shown}"

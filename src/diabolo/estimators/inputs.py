@@ -36,7 +36,8 @@ def checked_array(estimator: Any, X: ArrayLike | BatchSource, *, reset: bool, na
                 raise
             raise ValueError(
                 f"{name} must hold real numbers, but some of its columns do not: {', '.join(columns)}. Leave them out, or "
-                "encode them as numbers (sklearn.preprocessing.OneHotEncoder)."
+                "encode words as 0, 1, 2, ... (sklearn.preprocessing.OrdinalEncoder) and call these columns "
+                "'categorical' in likelihood={column: kind}."
             ) from error
     with warnings.catch_warnings():
         if source.feature_names is not None:  # they are compared here

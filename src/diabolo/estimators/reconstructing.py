@@ -69,6 +69,8 @@ class ReconstructingEstimator(GeneratingEstimator):
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return minus the mean squared error per value of each row's reconstruction, in units of X squared.
 
+        The error of a wrong category is 1.
+
         The lower, the less a row is like those of the fit: what is far below the scores of these is an anomaly.
 
         Parameters
@@ -131,13 +133,14 @@ class ReconstructingEstimator(GeneratingEstimator):
         codes = self._codes_of(array)
         squares = self._squared_errors(array, self._decode(codes))
         variance = array.reshape(len(array), -1).var(0, dtype=np.float64).mean()
+        has_variance = variance > 0 and self.model_.likelihood.has_distances
         return {
             "n_rows": len(array),
             "n_components": self.n_components_,
             "compression": self._compression(array, codes),
             "reconstruction_mse": float(squares.mean()),
             "reconstruction_mae": float(np.sqrt(squares).mean()),
-            "explained_variance": float(1 - squares.mean() / variance) if variance > 0 else float("nan"),
+            "explained_variance": float(1 - squares.mean() / variance) if has_variance else float("nan"),
         }
 
     def _advise(self, statistics: Statistics, likelihood: Likelihood) -> None:

@@ -80,6 +80,10 @@ class Likelihood(Part, ABC):
         """Whether log p(x|z) is the log-probability or log-density of these values."""
         return True
 
+    def error(self, x: Any, reconstruction: Any) -> Any:
+        """Return how far reconstructions are from rows, arrays or tensors of shape (..., *event): the differences."""
+        return reconstruction - x
+
     def nearest(self, x: np.ndarray) -> np.ndarray:
         """Return the values nearest to these that p(x|z) is of; where all real numbers will do, these themselves."""
         return x

@@ -23,7 +23,7 @@ _MOST_ONE_HOT = 64
 class Categorical(Likelihood):
     """p(x = k|z) = softmax(g(z))_k for values that are categories 0, 1, ..., n_categories - 1.
 
-    The reconstruction is the most probable category.
+    The reconstruction is the most probable category, and its error is 1 where another is right.
 
     Parameters
     ----------
@@ -86,11 +86,16 @@ class Categorical(Likelihood):
         return (self.n_outputs * event[0],) if self.reads_one_hot else event
 
     def read(self, x: Tensor, scaled: Tensor) -> Tensor:
-        """Return max(0, 1 - |x - k|) for each category k, or the rows as numbers in units of their scale."""
+        """Return max(0, 1 - |x - k|) for each category k, or the rows as numbers in units of their scale.
+
+        At whole numbers its derivative is the one towards the next, so that what begins as a category can learn.
+        """
         if not self.reads_one_hot:
             return scaled
         categories = torch.arange(self.n_outputs, dtype=x.dtype, device=x.device)
-        return (1 - (x.unsqueeze(-1) - categories).abs()).relu().flatten(1)
+        beyond = x.unsqueeze(-1) - categories
+        share = torch.where(beyond < 0, 1 + beyond, 1 - beyond)
+        return (share * ((beyond >= -1) & (beyond < 1))).flatten(1)
 
     def forward(self, outputs: Tensor) -> Independent:
         """Return the distributions over categories."""
@@ -104,6 +109,11 @@ class Categorical(Likelihood):
         logits: Tensor = observation.base_dist.logits  # type: ignore[attr-defined]
         return logits.argmax(-1).to(logits.dtype)
 
+    def error(self, x: Any, reconstruction: Any) -> Any:
+        """Return 1 for a wrong category, and 0 for the right one."""
+        difference = reconstruction - x
+        return 0 * difference + (difference != 0)  # in its dtype
+
     def nearest(self, x: np.ndarray) -> np.ndarray:
         """Return the nearest categories."""
         return np.rint(x).clip(0, self.n_outputs - 1)
@@ -111,16 +121,27 @@ class Categorical(Likelihood):
     def check(self, x: np.ndarray, names: Sequence[str] | None = None) -> None:
         """Refuse what is not a category."""
         self._check_number_of_categories()
-        limit = np.inf if self.n_categories is None else self.n_categories
+        n = self.n_categories
+        no_category = (x < 0) | (x != np.floor(x))
         refuse_where(
-            (x < 0) | (x != np.floor(x)) | (x >= limit),
+            no_category,
             x,
             likelihood="categorical",
-            needs=f"whole numbers from 0 to {'the number of categories' if self.n_categories is None else limit} - 1",
+            needs=f"whole numbers from 0 {'on' if n is None else f'to {n - 1}'}",
             instead="encode the categories as 0, 1, 2, ... (scikit-learn's OrdinalEncoder), "
-            "raise n_categories, or use likelihood='gaussian'.",
+            "or use likelihood='gaussian'.",
             names=names,
         )
+        if n is not None:
+            refuse_where(
+                x >= n,
+                x,
+                likelihood="categorical",
+                needs=f"categories from 0 to {n - 1}, the {n} that were given or seen at fit",
+                instead=f"fit anew with rows of all categories, or with Categorical(n_categories), "
+                f"{int(x.max()) + 1} or more.",
+                names=names,
+            )
 
     def _check_number_of_categories(self) -> None:
         if self.n_categories is not None:

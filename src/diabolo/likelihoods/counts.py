@@ -12,12 +12,15 @@ from torch import Tensor
 from diabolo.contracts import Sizes, Statistics
 from diabolo.likelihoods.base import Likelihood, refuse_where, smoothed_mean
 
+#: The least that logarithms are measured in, so that the first counts of a column that had none are not read as a flood.
+_LEAST_SPREAD = 0.1
+
 
 class Counts(Likelihood):
     """Probabilities of 0, 1, 2, ... around a mean exp(shift + g(z)).
 
     The encoder reads log(1 + x), centred and in units of its deviation (of the examples among the
-    :class:`~diabolo.contracts.Statistics`), since counts have a few values that are many times the usual ones.
+    :class:`~diabolo.contracts.Statistics`, 0.1 at least), since counts have a few values that are many times the usual ones.
     """
 
     is_discrete = True
@@ -36,11 +39,10 @@ class Counts(Likelihood):
         self.shift.copy_(smoothed_mean(statistics).log())
         logarithms = statistics.examples.double().clamp(min=0).log1p()
         deviation = logarithms.std(0, correction=0)
-        overall = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
+        if not statistics.per_column:
+            deviation = deviation.square().mean().sqrt()
         self.middle.copy_(logarithms.mean(0))
-        self.spread.copy_(
-            overall if statistics.per_column else deviation.square().mean().sqrt().clamp(min=1e-3)
-        )
+        self.spread.copy_(deviation.clamp(min=_LEAST_SPREAD))
 
     def read(self, x: Tensor, scaled: Tensor) -> Tensor:
         """Return the logarithms of 1 + x, centred and scaled; of values below 0, which a corruption makes, that of 1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
@@ -65,6 +66,9 @@ class Mixed(Likelihood):
         """
         found: dict[tuple[int, str], tuple[Any, list[int]]] = {}
         for i, (part, columns) in enumerate(self._placed(statistics.mean.shape)):
+            if type(part).resolve is Likelihood.resolve:  # the data decide nothing
+                found[i, ""] = part, columns
+                continue
             for column in columns:
                 resolved = part.resolve(statistics.of_columns([column]))
                 found.setdefault((i, repr(resolved)), (resolved, []))[1].append(column)
@@ -132,6 +136,13 @@ class Mixed(Likelihood):
         """Whether each part has a probability or a density of its columns."""
         return all(part.is_density(x[:, columns]) for part, columns in self._placed(x.shape[1:]))
 
+    def error(self, x: Any, reconstruction: Any) -> Any:
+        """Return each part's errors in its columns."""
+        found = reconstruction - x
+        for part, columns in self._placed(x.shape[-1:]):
+            found[..., columns] = part.error(x[..., columns], reconstruction[..., columns])
+        return found
+
     def nearest(self, x: np.ndarray) -> np.ndarray:
         """Return the nearest values in each part's columns."""
         found = np.array(x)
@@ -151,16 +162,17 @@ class Mixed(Likelihood):
         """Return the parts with their columns, each once and all of them."""
         if len(event) != 1:
             raise ValueError(
-                f"likelihood={self!r} is for tables, and one observation has the shape {tuple(event)}: signals and images "
-                "hold values of one kind."
+                f"likelihood={self!r} is for tables, and one observation has the shape {tuple(event)}: signals and "
+                "images hold values of one kind."
             )
         n_columns = event[0]
         if not (isinstance(self.parts, Sequence) and all(map(_is_pair, self.parts))):
             self.refuse(
-                "parts", "a sequence of (Likelihood, columns), columns being whole numbers, or None once"
+                "parts",
+                "a sequence of (Likelihood, columns), columns being whole numbers, or None once, and no Mixed in it",
             )
         named = [column for _, columns in self.parts if columns is not None for column in columns]
-        twice = {column for column in named if named.count(column) > 1}
+        twice = {column for column, times in Counter(named).items() if times > 1}
         outside = [column for column in named if not 0 <= column < n_columns]
         rest = sorted(set(range(n_columns)) - set(named))
         n_open = sum(columns is None for _, columns in self.parts)
@@ -199,6 +211,8 @@ class Mixed(Likelihood):
 
 def _is_pair(value: Any) -> bool:
     if not (isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[0], Likelihood)):
+        return False
+    if isinstance(value[0], Mixed):
         return False
     columns = value[1]
     return columns is None or (

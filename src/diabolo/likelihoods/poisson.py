@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from torch import Tensor
-from torch.distributions import Independent
-from torch.distributions import Poisson as TorchPoisson
 
+from diabolo import distributions
 from diabolo.likelihoods.counts import Counts
 
 
@@ -21,10 +20,9 @@ class Poisson(Counts):
     def __init__(self) -> None:
         super().__init__()
 
-    def forward(self, outputs: Tensor) -> Independent:
+    def forward(self, outputs: Tensor) -> distributions.Poisson:
         """Return the Poisson distributions with means exp(shift + outputs)."""
-        rate = self.log_mean(outputs).exp()
-        return Independent(TorchPoisson(rate, validate_args=False), self.n_event_dims, validate_args=False)
+        return distributions.Poisson(self.log_mean(outputs), self.n_event_dims)
 
     def check(self, x: np.ndarray, names: Sequence[str] | None = None) -> None:
         """Refuse what is not a count."""

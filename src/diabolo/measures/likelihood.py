@@ -237,7 +237,7 @@ def _estimate(
         distortion += e.distortion * n / n_draws
         rate += e.rate * n / n_draws
         if done < n_errors:
-            error = model.point(model.decode(z[: n_errors - done])) - x
+            error = model.error(x, model.point(model.decode(z[: n_errors - done])))
             squared_error += error.square().flatten(2).sum((0, 2)) / n_errors
         done += n
     log_likelihood, standard_error, effective_sample_size = _moments(log_weights.double())

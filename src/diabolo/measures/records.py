@@ -40,9 +40,9 @@ class ReconstructionRecord(_Record):
     Parameters
     ----------
     reconstruction_mse, reconstruction_mae : float
-        Squared and absolute error of H(x) per value, in units of X (squared).
+        Squared and absolute error of H(x) per value, in units of X (squared); 1 for a wrong category.
     explained_variance : float
-        1 - reconstruction_mse / variance of the rows about their column means.
+        1 - reconstruction_mse / variance of the rows about their column means; nan for categories.
     """
 
     reconstruction_mse: float
@@ -110,7 +110,7 @@ class GenerativeRecord(_Record):
     active_units : int
         Dimensions whose posterior mean has a variance above 0.01.
     mse, reconstruction_mse : float
-        Squared error per value in units of X squared, with z drawn from q, and with its mean.
+        Squared error per value in units of X squared, with z drawn from q, and with its mean; 1 for a wrong category.
     is_density : bool
         False when the likelihood is a cross-entropy of grey values, no density.
     kl_is_exact : bool

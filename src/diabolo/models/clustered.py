@@ -123,6 +123,10 @@ class Clustered(Model):
         """Return the reconstruction that p(x|z) stands for."""
         return self.model.point(observation)
 
+    def error(self, x: Tensor, reconstruction: Tensor) -> Tensor:
+        """Return how far reconstructions are from x."""
+        return self.model.error(x, reconstruction)
+
     def predict(self, z: Tensor) -> Tensor:
         """Return the reconstructions of codes."""
         return self.model.predict(z)

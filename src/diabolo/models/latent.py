@@ -133,6 +133,10 @@ class LatentModel(Model):
         """Return the reconstruction that p(x|z) stands for."""
         return self.likelihood.point(observation)
 
+    def error(self, x: Tensor, reconstruction: Tensor) -> Tensor:
+        """Return how far reconstructions are from x."""
+        return self.likelihood.error(x, reconstruction)
+
     def predict(self, z: Tensor) -> Tensor:
         """Return the reconstructions of codes of any batch shape, in the decoder's own memory."""
         return self.likelihood.predict(self._outputs(z))

@@ -137,6 +137,10 @@ class MultiRate(Model):
         """Return the reconstruction that p(x|z) stands for."""
         return self.model.point(observation)
 
+    def error(self, x: Tensor, reconstruction: Tensor) -> Tensor:
+        """Return how far reconstructions are from x."""
+        return self.model.error(x, reconstruction)
+
     def chance(
         self, x: Tensor, context: Mapping[str, Tensor], n_draws: int = 1
     ) -> tuple[dict[str, Tensor], Tensor]:
