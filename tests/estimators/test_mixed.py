@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 
 from diabolo import VAE, AutoEncoder, DenoisingAutoEncoder, MixtureVAE, MultiRateVAE, load
 from diabolo.data import ArraySource
-from diabolo.likelihoods import Bernoulli, Categorical, Gaussian, Mixed, Poisson
+from diabolo.likelihoods import Bernoulli, Categorical, Gaussian, LogNormal, Mixed, Poisson
 from diabolo.training import streamed
 
 RNG = np.random.default_rng(0)
@@ -131,6 +131,19 @@ def test_real_columns_of_few_values_are_pointed_out(frame):
     assert "may be" not in VAE(2, likelihood=KINDS).plan(frame).choices["likelihood"]
     assert "of which column 1 may be" in VAE(2).plan(X[:, [0, 2, 4]]).choices["likelihood"]
     assert "may be" not in VAE(2).plan(load_breast_cancer().data).choices["likelihood"]
+
+
+def test_amounts_with_a_long_tail_stay_above_0():
+    """Where a Gaussian on the same column does not."""
+    income = {"random_state": 0, "max_epochs": 100}
+    gaussian = VAE(2, likelihood=NUMBERED, **income).fit(X)
+    amounts = VAE(2, likelihood={**NUMBERED, 4: "log_normal"}, **income).fit(X)
+    assert parts_of(amounts)[2] == (LogNormal, (4,))
+    assert (gaussian.sample(2000, observation="draw")[:, 4] < 0).any()
+    drawn = amounts.sample(2000, observation="draw")[:, 4]
+    assert (drawn > 0).all()
+    assert 0.8 < np.median(drawn) / np.median(X[:, 4]) < 1.25
+    assert amounts.score(X) > gaussian.score(X)
 
 
 def test_values_that_the_fit_has_not_seen_are_refused_with_what_it_chose(vae):

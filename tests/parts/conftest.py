@@ -60,6 +60,7 @@ EXAMPLES = {
         "gaussian_optimal": lambda: likelihoods.Gaussian("optimal"),
         "laplace": lambda: likelihoods.Laplace(0.5),
         "laplace_learned": likelihoods.Laplace,
+        "log_normal": likelihoods.LogNormal,
         "bernoulli": likelihoods.Bernoulli,
         "continuous_bernoulli": likelihoods.ContinuousBernoulli,
         "categorical": lambda: likelihoods.Categorical(4),
@@ -148,6 +149,8 @@ def rows():
             return uniform
         if isinstance(likelihood, likelihoods.Categorical):
             return (uniform * (likelihood.n_categories or 3)).floor()
+        if isinstance(likelihood, likelihoods.LogNormal):
+            return (3 + uniform.logit(eps=1e-3)).exp()
         if isinstance(likelihood, Counts):
             return (-4 * uniform.clamp(min=1e-3).log()).floor()
         if isinstance(likelihood, likelihoods.Mixed) and len(event) == 1:

@@ -16,6 +16,7 @@ from diabolo.likelihoods import (
     ContinuousBernoulli,
     Gaussian,
     Laplace,
+    LogNormal,
     Mixed,
 )
 from diabolo.likelihoods.counts import Counts
@@ -46,7 +47,11 @@ def axis_rule(likelihood, centre):
     if isinstance(likelihood, LocationScale):  # split at the kink of the Laplace density
         far = 40 * float(likelihood.scales().max().detach())
         edges = [centre - far, centre, centre + far]
+    if isinstance(likelihood, LogNormal):
+        edges = [np.log(centre) - far, np.log(centre), np.log(centre) + far]
     pieces = [(0.5 * (b - a) * (nodes + 1) + a, 0.5 * (b - a) * weights) for a, b in pairwise(edges)]
+    if isinstance(likelihood, LogNormal):  # nodes of the logarithm
+        pieces = [(np.exp(n), w * np.exp(n)) for n, w in pieces]
     return np.concatenate([n for n, _ in pieces]), np.concatenate([w for _, w in pieces])
 
 
@@ -108,6 +113,9 @@ def test_outputs_of_zero_predict_the_mean_of_the_data(make_likelihood, rows):
     categories = {Categorical: range(6), Mixed: [1]}.get(type(likelihood), [])
     numbers = [column for column in range(6) if column not in categories]
     expected = (x.sum(0) + 0.5) / 1001 if isinstance(likelihood, Counts) else x.mean(0)
+    if isinstance(likelihood, LogNormal):  # the one that the logarithms' moments say
+        variance = x.log().var(0, correction=0).mean() * (1 + SCALE_FLOOR) ** 2
+        expected = (x.log().mean(0) + variance / 2).exp()
     torch.testing.assert_close(p.mean[0, numbers].detach(), expected[numbers], atol=2e-4, rtol=0)
     for column in categories:
         base = (p.groups[0] if isinstance(likelihood, Mixed) else p).base_dist

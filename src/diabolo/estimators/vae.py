@@ -85,8 +85,8 @@ class VAE(SteeringEstimator):
     likelihood : str, Likelihood or mapping
         How x scatters around what is decoded: ``"auto"`` (looks at the data, see ``choices_``),
         ``"gaussian"`` (one learned scale), ``"gaussian_per_feature"``, ``"laplace"``,
-        ``"bernoulli"``, ``"continuous_bernoulli"``, ``"categorical"``, ``"poisson"``, ``"negative_binomial"``, or an
-        object from :mod:`diabolo.likelihoods`. For columns of several kinds a mapping from some of them, by name or
+        ``"log_normal"``, ``"bernoulli"``, ``"continuous_bernoulli"``, ``"categorical"``, ``"poisson"``,
+        ``"negative_binomial"``, or an object from :mod:`diabolo.likelihoods`. For columns of several kinds a mapping from some of them, by name or
         number, ``{"city": "categorical", "visits": "poisson"}``: the others are judged by their values,
         ``"bernoulli"`` for 0 and 1 and ``"gaussian_per_feature"`` for the rest, as all are with ``"mixed"``.
         The cross-entropy of grey values (``"bernoulli"`` on values

@@ -9,6 +9,7 @@ from diabolo.likelihoods.categorical import Categorical
 from diabolo.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from diabolo.likelihoods.gaussian import Gaussian
 from diabolo.likelihoods.laplace import Laplace
+from diabolo.likelihoods.log_normal import LogNormal
 from diabolo.likelihoods.mixed import Mixed
 from diabolo.likelihoods.negative_binomial import NegativeBinomial
 from diabolo.likelihoods.poisson import Poisson
@@ -17,6 +18,7 @@ BY_NAME: dict[str, Callable[[], Likelihood]] = {
     "gaussian": Gaussian,
     "gaussian_per_feature": partial(Gaussian, scale="per_feature"),
     "laplace": Laplace,
+    "log_normal": LogNormal,
     "bernoulli": Bernoulli,
     "continuous_bernoulli": ContinuousBernoulli,
     "categorical": Categorical,
@@ -34,6 +36,7 @@ __all__ = [
     "Gaussian",
     "Laplace",
     "Likelihood",
+    "LogNormal",
     "Mixed",
     "NegativeBinomial",
     "Poisson",
