@@ -11,7 +11,9 @@ NOT_NEGATIVE = "a number, 0 or more, or a schedule"
 
 def weight_at(weight: float | Schedule, progress: float, rate: Tensor) -> float:
     """Return a weight that may be a schedule of the progress and of the measured rate."""
-    return weight(progress, float(rate.detach())) if isinstance(weight, Schedule) else weight
+    if not isinstance(weight, Schedule):
+        return weight
+    return weight(progress, float(rate.detach()) if weight.reads_rate else None)  # a number is waited for
 
 
 def check_weight(

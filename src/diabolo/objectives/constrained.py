@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from diabolo.contracts import Evaluation, Model, Objective
@@ -118,8 +119,9 @@ class Constrained(Objective):
         gain = min(max(GAIN, GAIN_STEPS * (progress - self.progress)), HIGHEST_GAIN)
         self.progress = progress
         if progress > HOLD:
-            shown = {name: value.item() for name, value in self.quantities(evaluation).items()}
-            error = self.error(self.measured(shown)) + self.excess
+            shown = self.quantities(evaluation)
+            numbers = torch.stack(tuple(shown.values())).tolist()  # waited for once
+            error = self.error(self.measured(dict(zip(shown, numbers, strict=True)))) + self.excess
             self.beta *= math.exp(gain * min(1.0, max(-1.0, error)))
             self.beta = min(max(self.beta, LOWEST), HIGHEST)
 

@@ -90,10 +90,10 @@ class TotalCorrelation(Objective):
                 "first step."
             )
         check_batch(self, evaluation)
-        return log_aggregated(q, z, stratified_log_weights(z.shape[1], self._n_rows).to(z))
+        return log_aggregated(q, z, stratified_log_weights(z.shape[1], self._n_rows, z.device).to(z.dtype))
 
 
-def stratified_log_weights(batch: int, n_rows: int) -> Tensor:
+def stratified_log_weights(batch: int, n_rows: int, device: torch.device | None = None) -> Tensor:
     """Return the log-weights of a batch in q(z) = 1/N sum_n q(z|x_n), shape (batch, batch), in float64.
 
     Row i is for codes drawn from q(z|x_i), column j for the row whose density is taken. Row i is certain
@@ -109,6 +109,8 @@ def stratified_log_weights(batch: int, n_rows: int) -> Tensor:
         Rows in the batch. One row alone counts 1.
     n_rows : int
         N, rows in all.
+    device : torch.device, optional
+        Where they are made.
 
     Examples
     --------
@@ -116,9 +118,9 @@ def stratified_log_weights(batch: int, n_rows: int) -> Tensor:
     [2.0, 5.0, 5.0]
     """
     if batch == 1:
-        return torch.zeros(1, 1, dtype=torch.float64)
+        return torch.zeros(1, 1, dtype=torch.float64, device=device)
     own, other = 1 / n_rows, (n_rows - 1) / (n_rows * (batch - 1))
-    weights = torch.full((batch, batch), other, dtype=torch.float64)
+    weights = torch.full((batch, batch), other, dtype=torch.float64, device=device)
     return weights.fill_diagonal_(own).log()
 
 

@@ -240,7 +240,7 @@ def mean_terms(
     share = share or Alone(model, objective)
     totals: dict[str, float] = {}
     with seeded(seed):
-        for rows in torch.arange(len(x)).split(_VALIDATION_ROWS):
+        for rows in torch.arange(len(x), device=x.device).split(_VALIDATION_ROWS):
             seen = {name: tensor[rows] for name, tensor in context.items()}
             evaluation, loss = share.evaluate(model.observe(x[rows]), seen)
             for name, value in share.numbers(evaluation, loss).items():
@@ -392,7 +392,9 @@ class _Run:
         for optimiser, kept in zip(self._optimisers(), state["optimisers"], strict=True):
             optimiser.load_state_dict(kept)
             _lay_out(optimiser)
-        self.kept, self.kept_objective = state["kept"]
+        kept, self.kept_objective = state["kept"]
+        for name, tensor in kept.items():
+            self.kept[name].copy_(tensor)  # into memory of the model's device, where the next ones come from
         self.started = time.perf_counter() - state["seconds"]
         for name in _BOOKS:
             setattr(self, name, state[name])
