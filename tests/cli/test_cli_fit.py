@@ -159,6 +159,21 @@ def test_kinds_of_columns_by_name(typed, people, words, tmp_path):
     assert set(table["married"]) <= {0, 1}
 
 
+def test_a_category_that_only_rows_to_test_on_have_is_one_too(typed, people, tmp_path):
+    lines = people.read_text().splitlines()
+    whole = tmp_path / "whole.csv"
+    for row in range(1, 40):  # one of these is held out
+        changed = [*lines]
+        cells = changed[row].split(",")
+        changed[row] = ",".join([*cells[:2], "3", *cells[3:]])
+        whole.write_text("\n".join(changed))
+        words = ("fit", whole, "--likelihood", "city=categorical", "-d", "2", "--overwrite", *QUICK)
+        said = typed(*words, "--out", tmp_path / "run")
+        assert said.code == 0, said.err
+        if row % 13 == 0:
+            break
+
+
 def test_columns_whose_names_are_numbers_are_meant_by_their_names(typed, people, tmp_path):
     lines = people.read_text().splitlines()
     years = tmp_path / "years.csv"

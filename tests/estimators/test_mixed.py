@@ -146,6 +146,41 @@ def test_amounts_with_a_long_tail_stay_above_0():
     assert amounts.score(X) > gaussian.score(X)
 
 
+def test_the_numbers_of_a_frame_are_no_names():
+    pd = pytest.importorskip("pandas")
+    cities = X[:, [2, 2, 2]]
+    with pytest.raises(ValueError, match="counts columns from 0.* with columns named 2, 1, 0: name them"):
+        VAE(1, likelihood={2: "categorical"}, **QUICK).fit(pd.DataFrame(cities, columns=[2, 1, 0]))
+    for columns in ([0, 1, 2], ["2", "1", "0"]):
+        found = VAE(1, likelihood={2: "categorical"}).plan(pd.DataFrame(cities, columns=columns))
+        assert f"categorical for column {columns[2]}, as asked for" in found.choices["likelihood"]
+
+
+def test_equal_objects_share_a_group_where_they_share_nothing_that_is_learned():
+    one = VAE(1, likelihood={0: Poisson(), 1: Poisson(), 2: Gaussian(), 3: Gaussian()}, **QUICK)
+    counts = RNG.poisson(3, (60, 4)).astype(float)
+    assert [columns for _, columns in parts_of(one.fit(counts))] == [(0, 1), (2,), (3,)]
+
+
+def test_bits_of_amounts_need_a_width_that_fits_them():
+    amounts = np.exp(RNG.normal(size=(60, 2)))
+    vae = VAE(1, likelihood="log_normal", **QUICK).fit(amounts)
+    with pytest.raises(ValueError, match="bin_width=1, and here that reaches values which p.x.z. excludes"):
+        vae.bits_per_dimension(amounts)
+    assert np.isfinite(float(vae.bits_per_dimension(amounts, bin_width=1e-3, n_draws=20)))
+
+
+def test_a_masked_amount_is_read_as_one_in_the_middle():
+    z = RNG.normal(size=(300, 2))
+    amounts = np.exp(8 + z @ RNG.normal(size=(2, 4)) + 0.1 * RNG.normal(size=(300, 4)))
+    settings = {"corruption": "masking", "random_state": 0, "max_epochs": 100}
+    amount = DenoisingAutoEncoder(2, likelihood="log_normal", **settings).fit(amounts)
+    gone = amounts.copy()
+    gone[:, 0] = 0
+    off = np.log(amount.denoise(gone)[:, 1:] / amounts[:, 1:]).std()
+    assert off < 0.5 * np.log(amounts[:, 1:]).std(0).mean()
+
+
 def test_values_that_the_fit_has_not_seen_are_refused_with_what_it_chose(vae):
     unseen = X[:5].copy()
     unseen[2, 2] = 3
@@ -305,7 +340,10 @@ def test_the_error_of_categories_is_the_share_of_wrong_ones():
     for model in (AutoEncoder(1, likelihood="categorical", **QUICK).fit(cities),
                   VAE(1, likelihood="categorical", **QUICK).fit(cities)):  # fmt: skip
         wrong = model.inverse_transform(model.transform(cities)) != cities
-        assert model.evaluate(cities).reconstruction_mse == pytest.approx(wrong.mean(), abs=1e-12)
+        found = model.evaluate(cities)
+        assert found.reconstruction_mse == pytest.approx(wrong.mean(), abs=1e-12)
+        assert max(found.compression.mse) <= 1
+        assert np.isnan(found.compression.pca_mse).all()
     other = np.where(cities == 0, 2, cities)
     ae = AutoEncoder(1, likelihood="categorical", **QUICK).fit(cities)
     assert np.isnan(ae.evaluate(cities).explained_variance)

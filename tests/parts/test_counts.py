@@ -130,16 +130,42 @@ def test_draws_of_extreme_means_are_counts(log_mean):
     assert torch.isfinite(x).all()
 
 
-def test_the_size_starts_where_the_moments_are():
+def test_the_size_starts_at_the_likeliest():
     likelihood = started(NegativeBinomial())
-    mean, variance = X.numpy().mean(0), X.numpy().var(0)
-    np.testing.assert_allclose(likelihood.log_size.detach().exp(), mean**2 / (variance - mean), rtol=1e-6)
-    few = started(
-        NegativeBinomial(), torch.as_tensor(np.random.default_rng(0).binomial(9, 0.9, (500, 2))).double()
+    sizes = np.logspace(-2, 3, 11)
+    mean = np.exp(likelihood.shift.numpy())
+    best = [
+        sizes[
+            np.argmax(
+                [
+                    scipy.stats.nbinom(r, r / (r + m)).logpmf(x).mean() * (1 - 1 / 500)
+                    + scipy.stats.nbinom(r, r / (r + m)).logpmf(x.max()) / 500
+                    for r in sizes
+                ]
+            )
+        ]
+        for x, m in zip(X.numpy().T, mean, strict=True)
+    ]
+    np.testing.assert_allclose(likelihood.log_size.detach().exp(), best)
+    assert set(best) <= {1.0, sizes[5]}  # the true one is 2
+    even = np.random.default_rng(0).binomial(9, 0.9, (500, 2))
+    assert started(NegativeBinomial(), torch.as_tensor(even).double()).log_size.exp().tolist() == (
+        pytest.approx([1000.0, 1000.0])
     )
-    assert few.log_size.exp().tolist() == pytest.approx(
-        [1000.0, 1000.0]
-    )  # counts that scatter less than Poisson's
+
+
+def test_one_count_that_is_far_off_does_not_set_the_size():
+    """Whether it is among the examples or not; by the variance the size would be 1e-4."""
+    for row in (0, 1):
+        x = torch.poisson(torch.full((3000, 1), 3.0), generator=torch.Generator().manual_seed(0)).double()
+        x[row] = 1e4
+        assert 0.1 <= started(NegativeBinomial(), x).log_size.exp().item() <= 10
+
+
+def test_the_sizes_of_many_columns_are_found_by_fewer_rows():
+    x = torch.as_tensor(np.random.default_rng(0).negative_binomial(2, 0.2, (400, 30_000))).float()
+    sizes = started(NegativeBinomial(), x).log_size.exp()
+    assert ((sizes >= 0.5) & (sizes <= 10)).double().mean() > 0.95
 
 
 @pytest.mark.parametrize("make", [Poisson, NegativeBinomial])

@@ -26,8 +26,9 @@ def test_it_is_scipys():
     twin = scipy.stats.lognorm(unit * (1 + 1e-4), scale=np.exp(location))
     p = likelihood(outputs)
     np.testing.assert_allclose(p.log_prob(X).detach(), twin.logpdf(X.numpy()).sum(1), rtol=1e-12)
-    np.testing.assert_allclose(likelihood.point(p).detach(), twin.mean(), rtol=1e-12)
-    np.testing.assert_allclose(likelihood.predict(outputs).detach(), twin.mean(), rtol=1e-12)
+    np.testing.assert_allclose(p.mean.detach(), twin.mean(), rtol=1e-12)
+    np.testing.assert_allclose(likelihood.point(p).detach(), twin.median(), rtol=1e-12)
+    np.testing.assert_allclose(likelihood.predict(outputs).detach(), twin.median(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("scale", ["per_feature", "learned", "data", 0.5])
@@ -44,7 +45,10 @@ def test_the_encoder_reads_standardised_logarithms():
     read = started(LogNormal()).read(X, X * np.nan)
     torch.testing.assert_close(read.mean(0), torch.zeros(3, dtype=torch.float64), atol=1e-12, rtol=0)
     torch.testing.assert_close(read.std(0, correction=0), torch.ones(3, dtype=torch.float64))
-    assert torch.isfinite(started(LogNormal()).read(-X, X)).all()
+    masked = X.clone()
+    masked[:, 1] = 0
+    assert (started(LogNormal()).read(masked, X)[:, 1] == 0).all()  # as a value in the middle
+    torch.testing.assert_close(started(LogNormal()).read(masked, X)[:, 0], read[:, 0])
 
 
 def test_constant_columns_keep_the_scale_1():
@@ -52,11 +56,21 @@ def test_constant_columns_keep_the_scale_1():
     assert started(LogNormal(), x).scales()[-1] == 1
 
 
-@pytest.mark.parametrize("value", [0.0, -2.0])
+def test_columns_that_vary_elsewhere_than_in_the_examples_are_not_constant():
+    x = torch.ones(3000, 1, dtype=torch.float64)
+    x[1] = 50.0
+    assert not torch.isin(torch.tensor(50.0), Statistics.of(x).examples)
+    likelihood = started(LogNormal(), x)
+    assert not likelihood.constant.any()
+    assert likelihood.is_discrete is False
+
+
+@pytest.mark.parametrize("value", [0.0, -2.0, 1e-50])
 def test_what_is_not_above_0_is_refused(value):
     x = np.array([[0.5, 1.0], [value, 7.0]])
     with pytest.raises(
-        ValueError, match=rf"'log_normal' needs values above 0, but .*column 'a', e.g. {value}"
+        ValueError,
+        match=rf"'log_normal' needs values above 0 .1e-37 or more., but .*column 'a', e.g. {value}",
     ):
         LogNormal().check(x, ["a", "b"])
     LogNormal().check(x[:1], ["a", "b"])

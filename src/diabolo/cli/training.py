@@ -18,6 +18,8 @@ from .models import NOT_OPTIONS, arguments_of, class_of, factories, models
 from .run import CONFIG, FILES, HISTORY, METRICS, MODEL
 from .source import Reading, Rows
 
+#: Numbers of categories that are looked up in all rows; of more, the likelihood has something to say.
+_MOST_CATEGORIES = 255
 #: What a file holds as it is.
 _PLAIN = (str, bool, int, float, tuple, type(None))
 
@@ -25,7 +27,8 @@ _PLAIN = (str, bool, int, float, tuple, type(None))
 def suit(estimator: Any, options: dict[str, Any], data: Any) -> None:
     """Give an estimator what the data say of themselves: the axis of channels, and the numbers of named columns.
 
-    A column is meant by its name, where there is one of that name, and else by its number.
+    A column is meant by its name, where there is one of that name, and else by its number. Its categories are those of all
+    rows, so that none is new among those to test on.
 
     Raises
     ------
@@ -36,15 +39,23 @@ def suit(estimator: Any, options: dict[str, Any], data: Any) -> None:
         estimator.set_params(channel_axis=data.channel_axis)
     kinds = getattr(estimator, "likelihood", None)
     if isinstance(kinds, Mapping):
-        from diabolo.estimators.columns import place
+        import numpy as np
 
-        names, numbers = data.feature_names, {}
+        from diabolo.estimators.columns import place
+        from diabolo.likelihoods import Categorical
+
+        names, numbers = {name: i for i, name in enumerate(data.feature_names or ())} or None, {}
         for column, kind in kinds.items():
-            is_number = column.isdecimal() and column not in (names or ())
+            is_number = column.isdecimal() and column not in (names or {})
             number = place(int(column) if is_number else column, names, data.X.shape[1])
             if number in numbers:
                 raise ValueError(f"--likelihood has the column {column!r} (number {number}) twice.")
             numbers[number] = kind
+            if kind == "categorical" and isinstance(data.X, np.ndarray):
+                most = np.nanmax(data.X[:, number])
+                numbers[number] = (
+                    Categorical(max(2, int(most) + 1)) if 0 <= most <= _MOST_CATEGORIES else kind
+                )
         estimator.set_params(likelihood=numbers)
 
 

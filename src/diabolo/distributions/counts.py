@@ -140,7 +140,8 @@ class NegativeBinomial(_Counts):
         """Rates that are Gamma-distributed, of shape r and mean m."""
         shape = sample_shape + self.log_mean.shape
         gamma = torch._standard_gamma(self.log_size.exp().expand(shape))
-        return gamma * (self.log_mean - self.log_size).clamp(max=_LINEAR).exp()
+        most = math.log(torch.finfo(gamma.dtype).max)
+        return gamma * (self.log_mean - self.log_size).clamp(max=most).exp()
 
     def _each(self, x: Tensor) -> Tensor:
         size = self.log_size.exp()

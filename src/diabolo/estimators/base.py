@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import os
+import reprlib
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -100,7 +101,7 @@ class LatentEstimator(SavedEstimator):
             value = given.get(part, ...)
             if nested and part in _PARTS and isinstance(value, str | Mapping | None):
                 raise ValueError(
-                    f"{key} is a parameter of an object, but {part}={value!r}: "
+                    f"{key} is a parameter of an object, but {part}={reprlib.repr(value)}: "
                     f"give an object of diabolo.{part}s first, as {part}=..."
                 )
         return super().set_params(**params)
@@ -399,8 +400,8 @@ class LatentEstimator(SavedEstimator):
         elif self._is_by_column:
             if self.layout_.kind != "table":
                 raise ValueError(
-                    f"likelihood={self.likelihood!r} is for the columns of a table, and X holds {self.layout_.kind}s, whose "
-                    "values are of one kind."
+                    f"likelihood={reprlib.repr(self.likelihood)} is for the columns of a table, and X holds "
+                    f"{self.layout_.kind}s, whose values are of one kind."
                 )
             likelihood, why = columns.mixed(self._kinds, statistics, names)
         else:
@@ -578,6 +579,11 @@ class LatentEstimator(SavedEstimator):
         tell(outcome)
 
     # -- rows ---------------------------------------------------------------------------------
+
+    def _check_X(self, X: ArrayLike | BatchSource, *, reset: bool, name: str = "X") -> np.ndarray:
+        if reset:
+            columns.refuse_numbered(self._kinds, X)
+        return super()._check_X(X, reset=reset, name=name)
 
     def _looked_at(
         self,

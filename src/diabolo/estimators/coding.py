@@ -321,9 +321,10 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return array
 
     def _compression(self, x: np.ndarray, codes: np.ndarray) -> CompressionCurve:
-        unit = self.model_.unit.numpy(force=True)
-        scale = unit if np.ptp(unit) > 0 else None
-        return compression_curve(self.layout_.to_model(x), codes, self._decode, scale=scale)
+        unit, likelihood = self.model_.unit.numpy(force=True), self.model_.likelihood
+        scale = np.where(likelihood.are_numbers(unit.shape), unit, 1) if np.ptp(unit) > 0 else None
+        error = None if likelihood.has_distances else likelihood.error
+        return compression_curve(self.layout_.to_model(x), codes, self._decode, scale=scale, error=error)
 
     def _squared_errors(self, x: np.ndarray, decoded: np.ndarray) -> np.ndarray:
         error = self.model_.likelihood.error(self.layout_.to_model(x), decoded.astype(np.float64))

@@ -9,7 +9,7 @@ import numpy as np
 
 from diabolo.contracts import Statistics
 from diabolo.estimators.naming import close, part_named
-from diabolo.likelihoods import BY_NAME, Bernoulli, Gaussian, Likelihood, Mixed
+from diabolo.likelihoods import BY_NAME, Bernoulli, Categorical, Gaussian, Likelihood, Mixed
 
 #: How far apart the ranges of a table's columns lie before each is given a scale of its own.
 _UNIT_RATIO = 10.0
@@ -17,6 +17,8 @@ _MOST_NAMED = 5
 #: Tables of no more columns than this, those of 0 and 1 aside, are not taken for pixels or words.
 _FEW_COLUMNS = 20
 _FEW_RANGES = 10
+#: Scales that all columns of one likelihood share.
+_SHARED = ("learned", "optimal")
 #: Columns of no more values than this may be categories.
 _FEW_VALUES = 10
 #: Rounding of the moments of a column of 0 and 1.
@@ -33,14 +35,15 @@ Parts = list[tuple[Likelihood, tuple[int, ...]]]
 def asked_for(kinds: Mapping[Any, Any], names: Sequence[str] | None, n_columns: int) -> Parts:
     """Return the likelihoods that a mapping of columns gives, with the columns of each.
 
-    Columns of one name, or of one object, share one likelihood.
+    Columns of one name, or of one object, share one likelihood; those of equal objects too, where it learns nothing that
+    all its columns share.
 
     Raises
     ------
     ValueError
         If there is no such column or likelihood, or a column stands there by its name and by its number.
     """
-    known = None if names is None else [str(name) for name in names]
+    known = None if names is None else {str(name): number for number, name in enumerate(names)}
     found: dict[Any, tuple[Any, list[int]]] = {}
     given: set[int] = set()
     for column, value in kinds.items():
@@ -50,12 +53,27 @@ def asked_for(kinds: Mapping[Any, Any], names: Sequence[str] | None, n_columns: 
                 f"likelihood must have each column once, got column {column!r} (number {number}) twice."
             )
         given.add(number)
-        key = value if isinstance(value, str) else id(value)
+        key = id(value) if getattr(value, "scale", None) in _SHARED else repr(value)
         found.setdefault(key, (value, []))[1].append(number)
     return [
         (part_named("likelihood of a column", value, BY_NAME, Likelihood), tuple(columns))
         for value, columns in found.values()
     ]
+
+
+def refuse_numbered(kinds: Mapping[Any, Any], X: Any) -> None:
+    """Raise for numbers of columns where X is a data frame whose columns have other numbers as their names."""
+    labels = list(getattr(X, "columns", ()))
+    is_named = not all(isinstance(label, int | np.integer) for label in labels)
+    if is_named or labels == list(range(len(labels))):
+        return
+    numbers = [column for column in kinds if not isinstance(column, str)]
+    if numbers:
+        raise ValueError(
+            f"likelihood counts columns from 0, so its column {numbers[0]} may not be the one that X calls so, with columns "
+            f"named {_shortened([str(label) for label in labels])}: name them by words, X.set_axis([str(c) for c in "
+            "X.columns], axis=1), and so in likelihood."
+        )
 
 
 def mixed(
@@ -114,13 +132,15 @@ def are_mixed(statistics: Statistics) -> bool:
 def is_binary(statistics: Statistics) -> np.ndarray:
     """Say of each column whether it holds 0 and 1 and nothing else, shape (n_columns,).
 
-    Between 0 and 1 the mean of x^2 is at most that of x, and equal to it for no other values.
+    Between 0 and 1 the mean of x^2 is at most that of x, and equal to it for no other values; in rounded moments a few
+    that are nearly 0 or 1 hide, unless they are among the examples.
     """
     mean, square = (
         statistics.mean.double(),
         statistics.mean.double().square() + statistics.deviation.double().square(),
     )
-    ends = (statistics.low == 0) & (statistics.high == 1)
+    examples = statistics.examples
+    ends = (statistics.low == 0) & (statistics.high == 1) & ((examples == 0) | (examples == 1)).all(0)
     return (ends & ((square - mean).abs() < _ROUNDING)).numpy(force=True)
 
 
@@ -151,8 +171,8 @@ def units_differ(statistics: Statistics) -> tuple[float, float] | None:
     return (small, large) if large > _UNIT_RATIO * small else None
 
 
-def place(column: Any, names: list[str] | None, n_columns: int) -> int:
-    """Return the number of a column that is given by its name or its number.
+def place(column: Any, names: Mapping[str, int] | None, n_columns: int) -> int:
+    """Return the number of a column that is given by its name, whose number is among the names, or by its number.
 
     Raises
     ------
@@ -161,13 +181,13 @@ def place(column: Any, names: list[str] | None, n_columns: int) -> int:
 
     Examples
     --------
-    >>> place("b", ["a", "b"], 2), place(1, None, 2)
+    >>> place("b", {"a": 0, "b": 1}, 2), place(1, None, 2)
     (1, 1)
     """
     if isinstance(column, int | np.integer) and not isinstance(column, bool) and 0 <= column < n_columns:
         return int(column)
     if isinstance(column, str) and names is not None and column in names:
-        return names.index(column)
+        return names[column]
     if isinstance(column, str) and names is None:
         way_out = f"X has no names of columns: say their numbers, 0 to {n_columns - 1}, or give a data frame"
     elif isinstance(column, str) and (alike := close(column, names or ())):
@@ -175,13 +195,15 @@ def place(column: Any, names: list[str] | None, n_columns: int) -> int:
             f"likelihood has a column {column!r} that X does not have. Did you mean {alike[0]!r}?"
         )
     else:
-        shown = f", and the names {_shortened(names)}" if names else ""
+        shown = f", and the names {_shortened(list(names))}" if names else ""
         way_out = f"there are the numbers 0 to {n_columns - 1}{shown}"
     raise ValueError(f"likelihood has a column {column!r} that X does not have: {way_out}.")
 
 
 def _called(likelihood: Likelihood) -> str:
-    """Return a likelihood by its short name, where it has one."""
+    """Return a likelihood by its short name, where it has one; of categories their number aside."""
+    if isinstance(likelihood, Categorical) and likelihood.one_hot is None:
+        return "categorical"
     return next(
         (name for name, make in BY_NAME.items() if repr(make()) == repr(likelihood)), repr(likelihood)
     )

@@ -203,6 +203,11 @@ class ScoringEstimator(GeneratingEstimator):
             return _bits(self._estimated(array, n_draws, latent), n_values)
         inside = self.model_.likelihood.in_unit_interval
         noisy = dequantise(array, self.seed_, bin_width, in_unit_interval=inside)
+        if not np.array_equal(self.model_.likelihood.nearest(noisy), noisy):
+            raise ValueError(
+                f"bits per value spread each value over bin_width={bin_width:g}, and here that reaches values which "
+                "p(x|z) excludes: give the width to which the values are known, below twice the smallest of them."
+            )
         bin_width = bin_width / (1 + bin_width) if inside else bin_width
         return _bits(self._estimated(noisy, n_draws, latent), n_values, bin_width)
 

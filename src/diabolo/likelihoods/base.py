@@ -84,6 +84,10 @@ class Likelihood(Part, ABC):
         """Return how far reconstructions are from rows, arrays or tensors of shape (..., *event): the differences."""
         return reconstruction - x
 
+    def are_numbers(self, event: tuple[int, ...]) -> np.ndarray:
+        """Say of each value whether it is a number, so that its error is a difference, bool, shape event."""
+        return np.full(event, self.has_distances)
+
     def nearest(self, x: np.ndarray) -> np.ndarray:
         """Return the values nearest to these that p(x|z) is of; where all real numbers will do, these themselves."""
         return x

@@ -28,7 +28,7 @@ class Mixed(Likelihood):
     Parameters
     ----------
     parts : sequence of (Likelihood, columns)
-        Columns are a sequence of whole numbers, each column of the table once; None, in one place, are all others.
+        Columns are a list or tuple of whole numbers, each column of the table once; None, in one place, are all others.
         Columns of one part share what a likelihood shares, such as a learned scale; categories do not share
         their number.
 
@@ -143,6 +143,13 @@ class Mixed(Likelihood):
             found[..., columns] = part.error(x[..., columns], reconstruction[..., columns])
         return found
 
+    def are_numbers(self, event: tuple[int, ...]) -> np.ndarray:
+        """Say so of each column."""
+        found = np.empty(event, bool)
+        for part, columns in self._placed(event):
+            found[columns] = part.are_numbers((len(columns),))
+        return found
+
     def nearest(self, x: np.ndarray) -> np.ndarray:
         """Return the nearest values in each part's columns."""
         found = np.array(x)
@@ -169,7 +176,8 @@ class Mixed(Likelihood):
         if not (isinstance(self.parts, Sequence) and all(map(_is_pair, self.parts))):
             self.refuse(
                 "parts",
-                "a sequence of (Likelihood, columns), columns being whole numbers, or None once, and no Mixed in it",
+                "a sequence of (Likelihood, columns), columns being a list or tuple of whole numbers, or None once, and "
+                "no Mixed in it",
             )
         named = [column for _, columns in self.parts if columns is not None for column in columns]
         twice = {column for column, times in Counter(named).items() if times > 1}

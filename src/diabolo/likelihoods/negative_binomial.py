@@ -13,8 +13,10 @@ from diabolo import distributions
 from diabolo.contracts import Sizes, Statistics
 from diabolo.likelihoods.counts import Counts
 
-#: The size r starts between these, with which the variance is 1 + m / r times that of a Poisson distribution.
-_SMALLEST_START, _LARGEST_START = 1e-2, 1e3
+#: The sizes r to start at, with which the variance is 1 + m / r times that of a Poisson distribution.
+_STARTS = torch.logspace(-2, 3, 11, dtype=torch.float64)
+#: Counts by which a start is chosen.
+_MOST_COUNTS = 1 << 21
 
 
 class NegativeBinomial(Counts):
@@ -34,12 +36,10 @@ class NegativeBinomial(Counts):
         return self
 
     def start(self, statistics: Statistics) -> None:
-        """Start at the mean and the variance of each column."""
+        """Start at the mean of each column, and the likeliest of eleven sizes around it."""
         super().start(statistics)
-        excess = (statistics.deviation.square() - statistics.mean).clamp(min=1e-12)
-        size = statistics.mean.square() / excess
         with torch.no_grad():
-            self.log_size.copy_(size.clamp(_SMALLEST_START, _LARGEST_START).log())
+            self.log_size.copy_(_likeliest_log_size(self.shift.double(), statistics))
 
     def forward(self, outputs: Tensor) -> distributions.NegativeBinomial:
         """Return the negative binomial distributions with means exp(shift + outputs)."""
@@ -48,3 +48,21 @@ class NegativeBinomial(Counts):
     def check(self, x: np.ndarray, names: Sequence[str] | None = None) -> None:
         """Refuse what is not a count."""
         self._refuse_others(x, "negative_binomial", names)
+
+
+def _likeliest_log_size(log_mean: Tensor, statistics: Statistics) -> Tensor:
+    """Return the size for each column, by its examples and its largest value, which counts as one row of all.
+
+    (By the variance, one value that is far off would make the size of all others too small by orders of magnitude.)
+    """
+    most = max(20, _MOST_COUNTS // max(1, log_mean.numel()))
+    examples = statistics.examples[:: -(-len(statistics.examples) // most)]
+    counts = torch.cat([examples, statistics.high.unsqueeze(0)]).double()
+    weights = torch.full_like(counts[:, :1].flatten(1), (1 - 1 / statistics.n_rows) / len(examples))
+    weights[-1] = 1 / statistics.n_rows
+    found = []
+    for size in _STARTS.to(counts.device):
+        p = distributions.NegativeBinomial(log_mean.unsqueeze(-1), size.log(), 1)
+        log_p = p.log_prob(counts.unsqueeze(-1)).flatten(1)
+        found.append((weights * log_p).sum(0))
+    return _STARTS.to(counts.device)[torch.stack(found).argmax(0)].log().reshape(log_mean.shape)

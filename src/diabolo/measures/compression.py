@@ -24,10 +24,11 @@ class CompressionCurve:
         Miller and Madow's correction: what an ideal entropy coder of independent dimensions needs.
     mse : tuple of float
         Squared error per value of what is decoded from the cells' centres, in units of X squared; with ``by_column`` each
-        column in units of its own scale.
+        column in units of its own scale. A wrong category counts 1.
     pca_mse : tuple of float
         The same for PCA with as many components at equal bits; PCA is fitted on the very rows
-        that are measured, which favours it. NaN beyond the bits that PCA's curve covers, and for a single row.
+        that are measured, which favours it. NaN beyond the bits that PCA's curve covers, for a single row, and where
+        some columns hold categories.
     by_column : bool
         Whether each column counts in units of its scale, for model and PCA alike.
     """
@@ -50,6 +51,7 @@ def compression_curve(
     decode: Callable[[np.ndarray], np.ndarray],
     *,
     scale: np.ndarray | None = None,
+    error: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
     max_rows: int = 2000,
 ) -> CompressionCurve:
     """Quantise codes uniformly, with one step for all dimensions, and measure bits and error.
@@ -65,15 +67,19 @@ def compression_curve(
     scale : array of the shape of one row, optional
         The scale of each column, where the model gave each its own: errors are in units of it, of which the largest
         column would make all of them otherwise.
+    error : callable, optional
+        From rows and reconstructions to how far these are off, each of the shape of x; differences by default. PCA has
+        no other.
     """
     unit = np.ones(()) if scale is None else np.asarray(scale, np.float64).reshape(-1)
     rows = np.unique(np.linspace(0, len(x) - 1, min(len(x), max_rows)).astype(int))
-    x, codes = x[rows].reshape(len(rows), -1).astype(np.float64) / unit, codes[rows].astype(np.float64)
+    x, codes = x[rows].astype(np.float64), codes[rows].astype(np.float64)
     steps = _STEPS * (_spread(codes) or 1.0)
-    bits, errors = _curve(x, codes, lambda z: decode(z).reshape(len(x), -1) / unit, steps)
+    off = error or (lambda x, made: made - x)
+    bits, errors = _curve(codes, lambda z: off(x, decode(z)).reshape(len(x), -1) / unit, steps)
     pca = np.full(len(steps), np.nan)
-    if len(x) > 1:
-        pca_bits, pca_errors = _pca_curve(x, codes.shape[1])
+    if len(x) > 1 and error is None:
+        pca_bits, pca_errors = _pca_curve(x.reshape(len(x), -1) / unit, codes.shape[1])
         order = np.argsort(pca_bits)
         pca = np.interp(bits, pca_bits[order], pca_errors[order], left=np.nan, right=np.nan)
     return CompressionCurve(
@@ -103,14 +109,15 @@ def entropy_bits(cells: np.ndarray) -> float:
 
 
 def _curve(
-    x: np.ndarray, codes: np.ndarray, decode: Callable[[np.ndarray], np.ndarray], steps: np.ndarray
+    codes: np.ndarray, off: Callable[[np.ndarray], np.ndarray], steps: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Return bits and squared errors; ``off`` says how far what codes decode to is off the rows."""
     bits, errors = [], []
     centre = codes.mean(0)
     for step in steps:
         cells = np.round((codes - centre) / step)
         bits.append(entropy_bits(cells))
-        errors.append(float(np.square(decode(cells * step + centre) - x).mean()))
+        errors.append(float(np.square(off(cells * step + centre)).mean()))
     return np.array(bits), np.array(errors)
 
 
@@ -120,7 +127,7 @@ def _pca_curve(x: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray
     pca = PCA(min(n_components, *x.shape), random_state=0).fit(x)
     codes = pca.transform(x)
     steps = 2.0 ** np.arange(3, -7, -0.5) * (_spread(codes) or 1.0)
-    return _curve(x, codes, pca.inverse_transform, steps)
+    return _curve(codes, lambda z: pca.inverse_transform(z) - x, steps)
 
 
 def _spread(codes: np.ndarray) -> float:
