@@ -42,7 +42,6 @@ def suit(estimator: Any, options: dict[str, Any], data: Any) -> None:
         import numpy as np
 
         from diabolo.estimators.columns import place
-        from diabolo.likelihoods import Categorical
 
         names, numbers = {name: i for i, name in enumerate(data.feature_names or ())} or None, {}
         for column, kind in kinds.items():
@@ -53,9 +52,8 @@ def suit(estimator: Any, options: dict[str, Any], data: Any) -> None:
             numbers[number] = kind
             if kind == "categorical" and isinstance(data.X, np.ndarray):
                 most = np.nanmax(data.X[:, number])
-                numbers[number] = (
-                    Categorical(max(2, int(most) + 1)) if 0 <= most <= _MOST_CATEGORIES else kind
-                )
+                if 0 <= most <= _MOST_CATEGORIES:
+                    numbers[number] = factories("likelihoods")[kind](max(2, int(most) + 1))
         estimator.set_params(likelihood=numbers)
 
 

@@ -58,7 +58,7 @@ def _likeliest_log_size(log_mean: Tensor, statistics: Statistics) -> Tensor:
     most = max(20, _MOST_COUNTS // max(1, log_mean.numel()))
     examples = statistics.examples[:: -(-len(statistics.examples) // most)]
     counts = torch.cat([examples, statistics.high.unsqueeze(0)]).double()
-    weights = torch.full_like(counts[:, :1].flatten(1), (1 - 1 / statistics.n_rows) / len(examples))
+    weights = counts.new_full((len(counts), 1), (1 - 1 / statistics.n_rows) / len(examples))
     weights[-1] = 1 / statistics.n_rows
     found = []
     for size in _STARTS.to(counts.device):
