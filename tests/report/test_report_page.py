@@ -174,6 +174,14 @@ def test_a_cross_entropy_that_is_no_density_is_said(tmp_path):
     assert "no density" in html
 
 
+@pytest.mark.parametrize(("kinds", "has_pca"), [({0: "categorical"}, False), ({0: "poisson"}, True)])
+def test_pca_is_spoken_of_where_it_is_drawn(tmp_path, kinds, has_pca):
+    X = np.column_stack([RNG.integers(0, 3, 40), DATA["table"]])
+    html, _ = page(tmp_path / "page.html", VAE(2, likelihood=kinds, **FAST).fit(X), X)
+    assert "Bits against error" in html
+    assert ("PCA has as many components" in html) == has_pca
+
+
 def test_labels_and_real_noisy_rows(tmp_path):
     X = DATA["grey"]
     noisy = X + RNG.normal(size=X.shape)

@@ -61,7 +61,7 @@ def cluster(
     estimator, notes = make(model, options)
     data = read(source, in_memory(reading, "a clustering looks at all rows"))
     rows = whole(data, None if labels is None else classes(labels, reading, len(data.X)))
-    suit(estimator, options, data)
+    suit(estimator, options, rows)
     estimator.set_params(verbose=show.verbose)
     setting = {"source": source, "model": model, "labels": labels, **reading.options()}
     seed = options["random_state"] if isinstance(options["random_state"], int) else 0

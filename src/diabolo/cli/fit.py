@@ -98,7 +98,7 @@ def fit(
         raise errors.UsageError("--test and --noisy do not go together: a tenth of the pairs is held out")
     reading = settled(source, reading)
     rows = gather(source, reading, test=test, noisy=noisy, seed=_seed(options))
-    suit(estimator, options, rows.data)
+    suit(estimator, options, rows)
     estimator.set_params(verbose=show.verbose)
     setting = {"source": source, "model": model, "test": test, "noisy": noisy, **reading.options()}
     configuration = effective(estimator, options, setting, rows, reading, seed=_seed(options))

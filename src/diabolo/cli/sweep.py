@@ -77,7 +77,7 @@ def sweep(
     check_grid(betas, estimator)
     reading = settled(source, reading)
     rows = gather(source, reading, test=test, seed=options["random_state"])
-    suit(estimator, options, rows.data)
+    suit(estimator, options, rows)
     setting = {"source": source, "model": model, "test": test, **reading.options()}
     configuration = effective(estimator, options, setting, rows, reading, seed=options["random_state"])
     folder = _folder(out, f"{rows.data.name}-{model}", {"beta": betas, **configuration}, overwrite)

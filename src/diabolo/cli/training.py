@@ -24,37 +24,45 @@ _MOST_CATEGORIES = 255
 _PLAIN = (str, bool, int, float, tuple, type(None))
 
 
-def suit(estimator: Any, options: dict[str, Any], data: Any) -> None:
-    """Give an estimator what the data say of themselves: the axis of channels, and the numbers of named columns.
-
-    A column is meant by its name, where there is one of that name, and else by its number. Its categories are those of all
-    rows, so that none is new among those to test on.
+def suit(estimator: Any, options: dict[str, Any], rows: Rows) -> None:
+    """Give an estimator what the rows say of themselves: the axis of channels, and the numbers of named columns.
 
     Raises
     ------
     ValueError
         If the likelihood names a column that is not there, or one twice.
     """
-    if "channel_axis" not in options and data.channel_axis != "auto":
-        estimator.set_params(channel_axis=data.channel_axis)
+    if "channel_axis" not in options and rows.data.channel_axis != "auto":
+        estimator.set_params(channel_axis=rows.data.channel_axis)
     kinds = getattr(estimator, "likelihood", None)
     if isinstance(kinds, Mapping):
-        import numpy as np
+        estimator.set_params(likelihood=_by_number(kinds, rows))
 
-        from diabolo.estimators.columns import place
 
-        names, numbers = {name: i for i, name in enumerate(data.feature_names or ())} or None, {}
-        for column, kind in kinds.items():
-            is_number = column.isdecimal() and column not in (names or {})
-            number = place(int(column) if is_number else column, names, data.X.shape[1])
-            if number in numbers:
-                raise ValueError(f"--likelihood has the column {column!r} (number {number}) twice.")
-            numbers[number] = kind
-            if kind == "categorical" and isinstance(data.X, np.ndarray):
-                most = np.nanmax(data.X[:, number])
-                if 0 <= most <= _MOST_CATEGORIES:
-                    numbers[number] = factories("likelihoods")[kind](max(2, int(most) + 1))
-        estimator.set_params(likelihood=numbers)
+def _by_number(kinds: Mapping[str, str], rows: Rows) -> dict[int, Any]:
+    """Return the kinds of columns that are meant by name, where there is one of that name, and else by number."""
+    from diabolo.estimators.columns import place
+
+    names = {name: number for number, name in enumerate(rows.data.feature_names or ())} or None
+    numbers: dict[int, Any] = {}
+    for column, kind in kinds.items():
+        is_number = column.isdecimal() and column not in (names or {})
+        number = place(int(column) if is_number else column, names, rows.data.X.shape[1])
+        if number in numbers:
+            raise ValueError(f"--likelihood has the column {column!r} (number {number}) twice.")
+        numbers[number] = _categorical(number, rows) if kind == "categorical" else kind
+    return numbers
+
+
+def _categorical(column: int, rows: Rows) -> Any:
+    """Return the likelihood of a column's categories, those of the rows to test on too, which must not be new to it."""
+    import numpy as np
+
+    held = [X for X in (rows.data.X, rows.test) if isinstance(X, np.ndarray)]
+    most = max(float(X[:, column].max()) for X in held)
+    if len(held) < 2 or not 0 <= most <= _MOST_CATEGORIES:
+        return "categorical"
+    return factories("likelihoods")["categorical"](max(2, int(most) + 1))
 
 
 def effective(

@@ -5,6 +5,7 @@ from diabolo.contracts.chance import seeded
 from diabolo.contracts.evaluation import Evaluation
 from diabolo.contracts.model import Model
 from diabolo.contracts.moments import Moments
+from diabolo.contracts.numbers import read_at_once
 from diabolo.contracts.objective import Objective, Player
 from diabolo.contracts.part import Part
 from diabolo.contracts.schedule import Schedule
@@ -25,5 +26,6 @@ __all__ = [
     "Statistics",
     "averaged",
     "batch_mean",
+    "read_at_once",
     "seeded",
 ]

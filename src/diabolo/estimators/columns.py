@@ -135,10 +135,8 @@ def is_binary(statistics: Statistics) -> np.ndarray:
     Between 0 and 1 the mean of x^2 is at most that of x, and equal to it for no other values; in rounded moments a few
     that are nearly 0 or 1 hide, unless they are among the examples.
     """
-    mean, square = (
-        statistics.mean.double(),
-        statistics.mean.double().square() + statistics.deviation.double().square(),
-    )
+    mean = statistics.mean.double()
+    square = mean.square() + statistics.deviation.double().square()
     examples = statistics.examples
     ends = (statistics.low == 0) & (statistics.high == 1) & ((examples == 0) | (examples == 1)).all(0)
     return (ends & ((square - mean).abs() < _ROUNDING)).numpy(force=True)

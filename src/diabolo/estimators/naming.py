@@ -10,14 +10,15 @@ from sklearn.base import clone
 
 from diabolo.contracts import Part
 
-#: What parts are called elsewhere.
+#: What parts are called elsewhere, with their names in one room or another.
 _OTHER_NAMES = {
-    "mse": "squared_error",
-    "l2": "squared_error",
-    "mae": "absolute_error",
-    "l1": "absolute_error",
-    "bce": "cross_entropy",
-    "binary_cross_entropy": "cross_entropy",
+    "mse": ("squared_error",),
+    "l2": ("squared_error",),
+    "mae": ("absolute_error",),
+    "l1": ("absolute_error",),
+    "bce": ("cross_entropy",),
+    "binary_cross_entropy": ("cross_entropy",),
+    "normal": ("standard_normal", "diagonal_gaussian", "gaussian"),
 }
 
 
@@ -43,9 +44,9 @@ def part_named(
 
 def close(value: str, names: Collection[str]) -> list[str]:
     """Return the names that a word may have meant."""
-    other = _OTHER_NAMES.get(value.lower())
-    if other is not None and other in names:
-        return [other]
+    others = [name for name in _OTHER_NAMES.get(value.lower(), ()) if name in names]
+    if others:
+        return others[:1]
     return [name for name in names if len(value) > 2 and value in name] or difflib.get_close_matches(
         value, names, n=1
     )

@@ -60,9 +60,9 @@ def _likeliest_log_size(log_mean: Tensor, statistics: Statistics) -> Tensor:
     counts = torch.cat([examples, statistics.high.unsqueeze(0)]).double()
     weights = counts.new_full((len(counts), 1), (1 - 1 / statistics.n_rows) / len(examples))
     weights[-1] = 1 / statistics.n_rows
-    found = []
-    for size in _STARTS.to(counts.device):
+    starts, found = _STARTS.to(counts.device), []
+    for size in starts:
         p = distributions.NegativeBinomial(log_mean.unsqueeze(-1), size.log(), 1)
         log_p = p.log_prob(counts.unsqueeze(-1)).flatten(1)
         found.append((weights * log_p).sum(0))
-    return _STARTS.to(counts.device)[torch.stack(found).argmax(0)].log().reshape(log_mean.shape)
+    return starts[torch.stack(found).argmax(0)].log().reshape(log_mean.shape)

@@ -6,10 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
-import torch
 from torch import Tensor
 
-from diabolo.contracts import Evaluation, Model, Objective
+from diabolo.contracts import Evaluation, Model, Objective, read_at_once
 
 #: Steps of ln beta for each batch: the gain times the relative error, which counts as one at most. The gain is at
 #: least the first number; a short training has the second by its number of steps, up to the third.
@@ -119,9 +118,7 @@ class Constrained(Objective):
         gain = min(max(GAIN, GAIN_STEPS * (progress - self.progress)), HIGHEST_GAIN)
         self.progress = progress
         if progress > HOLD:
-            shown = self.quantities(evaluation)
-            numbers = torch.stack(tuple(shown.values())).tolist()  # waited for once
-            error = self.error(self.measured(dict(zip(shown, numbers, strict=True)))) + self.excess
+            error = self.error(self.measured(read_at_once(self.quantities(evaluation)))) + self.excess
             self.beta *= math.exp(gain * min(1.0, max(-1.0, error)))
             self.beta = min(max(self.beta, LOWEST), HIGHEST)
 

@@ -560,9 +560,12 @@ def _compression(m: Material) -> Section | None:
         return None
     caption = (
         "Codes rounded to a grid, finer to the right: bits an ideal entropy coder of independent dimensions needs for a "
-        f"row, against the error of what is decoded, on {m.rows}. PCA has as many components and is fitted on the very "
-        "rows that are measured, which favours it."
+        f"row, against the error of what is decoded, on {m.rows}."
     )
+    if np.isfinite(np.asarray(curve["pca_mse"], dtype=float)).any():
+        caption += (
+            " PCA has as many components and is fitted on the very rows that are measured, which favours it."
+        )
     if curve.get("by_column"):
         caption += " Each column counts in units of its scale, as in the fit."
     return Section("Compression", [Panel(compression.plot_compression(curve), "Bits against error", caption)])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-from diabolo.contracts import Evaluation, Model, Objective, averaged
+from diabolo.contracts import Evaluation, Model, Objective, averaged, read_at_once
 from diabolo.training.generators import own_generators, set_own_generators
 from diabolo.training.processes import Processes
 from diabolo.training.whole_batch import WholeBatch
@@ -195,17 +195,6 @@ class _Step(nn.Module):
     def forward(self, batch: Tensor, context: Mapping[str, Tensor], progress: float) -> Tensor:
         """Return the share of the loss."""
         return self.share_of(batch, context, progress)
-
-
-def read_at_once(values: Mapping[str, Tensor]) -> dict[str, float]:
-    """Return scalar tensors as numbers; another device than the processor is waited for once.
-
-    Examples
-    --------
-    >>> read_at_once({"a": torch.tensor(1.5), "b": torch.tensor(2.0, dtype=torch.float64)})
-    {'a': 1.5, 'b': 2.0}
-    """
-    return dict(zip(values, torch.stack(tuple(values.values())).tolist(), strict=True))
 
 
 def on_processor(state: Any) -> Any:
